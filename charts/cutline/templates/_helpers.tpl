@@ -1,0 +1,126 @@
+{{/* Labels of every object. Takes {root, component}; a component of "" is left out. */}}
+{{- define "cutline.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/name: cutline
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/part-of: cutline
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* The labels that select one process's pods. Takes {root, component}. */}}
+{{- define "cutline.selectorLabels" -}}
+app.kubernetes.io/name: cutline
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* An image reference. Takes {root, image}; a digest says more than a tag and wins. */}}
+{{- define "cutline.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
+{{ .image.repository }}:{{ default .root.Chart.AppVersion .image.tag }}
+{{- end -}}
+{{- end }}
+
+{{/* What a pod needs to pass the restricted level. The image names its numeric user; leaving
+     runAsUser out lets platforms that assign user ranges assign theirs. */}}
+{{- define "cutline.podSecurityContext" -}}
+runAsNonRoot: true
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "cutline.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Seconds in a duration such as 168h or 1h30m. */}}
+{{- define "cutline.seconds" -}}
+{{- $epoch := toDate "2006-01-02" "2000-01-01" -}}
+{{- sub ($epoch | mustDateModify . | unixEpoch) ($epoch | unixEpoch) -}}
+{{- end }}
+
+{{/* The configuration file of both processes. */}}
+{{- define "cutline.config" -}}
+namespace: {{ toJson .Release.Namespace }}
+webhookServiceAccount: cutline-webhook
+operatorServiceAccount: cutline-operator
+humans:
+  userGroups: {{ toJson .Values.humans.userGroups }}
+exempt: {{ toJson .Values.exempt }}
+webhook:
+  externalURL: {{ trimSuffix "/" .Values.webhook.externalURL | toJson }}
+  service: {name: cutline-webhook, port: 443}
+  clientCA: {{ toJson .Values.webhook.clientCA }}
+  clientNames: {{ toJson .Values.webhook.clientNames }}
+# The webhook configurations belong to this object of the release and go with it.
+owner: {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: cutline-operator}
+starterPolicy:
+  enabled: {{ .Values.starterPolicy.enabled }}
+  name: {{ toJson .Values.starterPolicy.name }}
+  spec:
+    enforcement: {{ .Values.starterPolicy.enforcement }}
+    where:
+      namespaces:
+        matchLabels: {cutline.dev/line: production}
+      cluster: [Nodes, Namespaces]
+    lines:
+    - name: seed-line
+      actions: [Restart, Drain, Rollback, CutTraffic, ScaleDown, DisableFeature, Delete]
+      require:
+        approvals: {{ .Values.starterPolicy.approvals }}
+        from:
+        {{- range .Values.starterPolicy.approverGroups }}
+        - userGroup: {{ toJson . }}
+        {{- end }}
+    onDeny: {{ .Values.starterPolicy.onDeny }}
+retention:
+  finishedProposals: {{ .Values.retention.finishedProposals }}
+  admittedChanges: {{ .Values.retention.admittedChanges }}
+{{- end }}
+
+{{/* Values that are fine one by one and contradict each other. */}}
+{{- define "cutline.validate" -}}
+{{- $webhook := .Values.webhook -}}
+{{- $url := $webhook.externalURL -}}
+{{- if and (not $url) (eq (int $webhook.replicas) 0) -}}
+{{- fail "webhook.replicas is 0 and webhook.externalURL is empty: nothing would answer the API server. Set webhook.replicas to 1 or more, or webhook.externalURL to where the webhook runs." -}}
+{{- end -}}
+{{- if and $url (not (regexMatch "^https://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$" $url)) -}}
+{{- fail (printf "webhook.externalURL %q: must look like https://host[:port][/path]. The API server calls webhooks by https only, and allows neither user information nor a query." $url) -}}
+{{- end -}}
+{{- if and $webhook.clientNames (not $webhook.clientCA) -}}
+{{- fail "webhook.clientNames is set and webhook.clientCA is empty: names are checked only on certificates that an authority vouches for. Set webhook.clientCA, or clear webhook.clientNames." -}}
+{{- end -}}
+{{- if ge (int $webhook.preStopSeconds) (int $webhook.terminationGracePeriodSeconds) -}}
+{{- fail "webhook.preStopSeconds must be less than webhook.terminationGracePeriodSeconds, or requests under way are cut off." -}}
+{{- end -}}
+{{- range concat .Values.humans.userGroups .Values.starterPolicy.approverGroups -}}
+{{- if hasPrefix "system:" . -}}
+{{- fail (printf "group %q: groups of the system (system:authenticated, system:masters, ...) hold machines and anybody; name groups of people in humans.userGroups and starterPolicy.approverGroups." .) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $duration := .Values.retention -}}
+{{- if lt (include "cutline.seconds" $duration | int64) 3600 -}}
+{{- fail (printf "retention.%s %q: must be at least 1h, so that what weighs against a change outlives every approval of it." $name $duration) -}}
+{{- end -}}
+{{- end -}}
+{{- if lt (include "cutline.seconds" .Values.retention.admittedChanges | int64) (include "cutline.seconds" .Values.retention.finishedProposals | int64) -}}
+{{- fail "retention.admittedChanges is shorter than retention.finishedProposals: the record of a use must not go before the proposal that was used." -}}
+{{- end -}}
+{{- $other := lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "cutline-operator" -}}
+{{- if $other -}}
+{{- $notes := default dict $other.metadata.annotations -}}
+{{- $name := get $notes "meta.helm.sh/release-name" -}}
+{{- $namespace := get $notes "meta.helm.sh/release-namespace" -}}
+{{- if and $name (or (ne $name .Release.Name) (ne $namespace .Release.Namespace)) -}}
+{{- fail (printf "Cutline is installed in this cluster already, as release %s in namespace %s. One cluster has one gate: upgrade that release, or uninstall it first." $name $namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

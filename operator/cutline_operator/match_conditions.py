@@ -1,0 +1,111 @@
+"""CEL conditions under which the API server asks the gate at all.
+
+They are there to spare the cluster calls that surely need no decision. Under failurePolicy Fail an
+expression that errs refuses the request, so nothing here selects a field that may be absent other
+than optionally (`?.`), and `object`, which a DELETE does not have, is reached only behind a test of
+the operation. Whoever is let through here is not judged at all: an expression may be too narrow in
+what it skips, never too wide.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from cutline.domain.exempt import ExemptIdentity
+from cutline.domain.user import CREDENTIAL_ID_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One matchCondition: the request goes to the webhook only if it is true."""
+
+    name: str
+    expression: str
+
+    def as_tree(self) -> dict[str, Any]:
+        return {"name": self.name, "expression": self.expression}
+
+
+def _quoted(text: str) -> str:
+    """A CEL string literal; the escapes that it shares with the names we quote suffice."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    if not escaped.isprintable():
+        raise ValueError(f"cannot be part of an expression: {text!r}")
+    return f"'{escaped}'"
+
+
+_HAS_CREDENTIAL: Final = f"{_quoted(CREDENTIAL_ID_KEY)} in request.userInfo.?extra.orValue({{}})"
+_SPEC_DIFFERS: Final = "object.?spec.orValue({}) != oldObject.?spec.orValue({})"
+_LABELS_DIFFER: Final = "object.?metadata.?labels.orValue({}) != oldObject.?metadata.?labels.orValue({})"
+_REPLICAS: Final = "object.?spec.?replicas.orValue(0)"
+_OLD_REPLICAS: Final = "oldObject.?spec.?replicas.orValue(0)"
+# Everything of spec but the replicas is the same on both sides, and there are not fewer of them.
+_IS_SCALE_UP: Final = (
+    "(has(object.spec) && has(oldObject.spec) && has(object.spec.replicas) && has(oldObject.spec.replicas)"
+    " && object.spec.replicas >= oldObject.spec.replicas"
+    " && object.spec.all(k, k == 'replicas' || (k in oldObject.spec && object.spec[k] == oldObject.spec[k]))"
+    " && oldObject.spec.all(k, k in object.spec))"
+)
+
+WORKLOAD_CHANGES = Condition(
+    "something-may-be-gated", f"{_LABELS_DIFFER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})"
+)
+FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
+LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
+SPEC_OR_LABELS_DIFFER = Condition(
+    "deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS} || {_LABELS_DIFFER}"
+)
+SPEC_DIFFERS = Condition("deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS}")
+# A collection is deleted object by object, and the request then names none.
+OF_CUTLINE = Condition("of-cutline", "oldObject.metadata.name.endsWith('.cutline.dev')")
+
+# The kubelet of the pod's own node, which deletes a pod once it has ended.
+_IS_KUBELET_OF_POD: Final = (
+    "request.operation == 'DELETE' && request.subResource == ''"
+    " && 'system:nodes' in request.userInfo.?groups.orValue([])"
+    " && has(oldObject.spec) && has(oldObject.spec.nodeName) && oldObject.spec.nodeName != ''"
+    " && request.userInfo.username == 'system:node:' + oldObject.spec.nodeName"
+)
+
+
+def kubelet_of_pod() -> Condition:
+    """False for the kubelet that removes a pod of its own node."""
+    return Condition("exempt-kubelet", f"!({_IS_KUBELET_OF_POD})")
+
+
+def not_sent_by(username: str) -> Condition:
+    """False for our own service account, whose requests must never come back to it."""
+    return Condition("not-our-own", f"!(request.userInfo.username == {_quoted(username)} && {_HAS_CREDENTIAL})")
+
+
+def exempt_identities(identities: Iterable[ExemptIdentity]) -> Condition:
+    """False for exactly what `identities` may do unsigned."""
+    rows = sorted(identities, key=_who)
+    senders = [_sender(who, tuple(group)) for who, group in groupby(rows, key=_who)]
+    return Condition("exempt-identities", f"!({' || '.join(senders)})" if senders else "true")
+
+
+def _who(identity: ExemptIdentity) -> tuple[str, str, bool]:
+    return identity.username, identity.group, identity.carries_credential
+
+
+def _sender(who: tuple[str, str, bool], identities: tuple[ExemptIdentity, ...]) -> str:
+    username, group, carries_credential = who
+    terms = [f"request.userInfo.username == {_quoted(username)}"]
+    if group:
+        terms.append(f"{_quoted(group)} in request.userInfo.?groups.orValue([])")
+    if carries_credential:
+        terms.append(_HAS_CREDENTIAL)
+    acts = sorted({_act(identity) for identity in identities})
+    terms.append(f"({' || '.join(acts)})")
+    return f"({' && '.join(terms)})"
+
+
+def _act(identity: ExemptIdentity) -> str:
+    return (
+        f"(request.operation == {_quoted(identity.operation.value)}"
+        f" && request.resource.group == {_quoted(identity.api_group)}"
+        f" && request.resource.resource == {_quoted(identity.resource)}"
+        f" && request.subResource == {_quoted(identity.subresource)})"
+    )

@@ -1,0 +1,264 @@
+"""The webhook configurations, built from the installation's settings; nothing is sent from here.
+
+One static set of rules covers every resource that can carry a gated effect, each in one pinned
+version. It does not depend on policies: one that is made while the operator is down is in force at
+once. Conditions differ from resource to resource, so that there are several webhooks.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cutline.domain import kind as kinds
+from cutline.domain.exempt import ExemptIdentity
+from cutline.domain.kind import KINDS, Kind, Role
+from cutline.domain.policy import SCOPE_LABEL
+from cutline.domain.request import Operation
+from cutline.domain.tree import digest
+from cutline_operator import match_conditions as conditions
+from cutline_operator.match_conditions import Condition
+from cutline_operator.webhook_address import WebhookAddress
+
+GATE: Final = "cutline-gate"
+OUR_KINDS: Final = "cutline-kinds"
+CONTENT_ANNOTATION: Final = "cutline.dev/content"
+MANAGED_BY: Final = {"app.kubernetes.io/name": "cutline", "app.kubernetes.io/managed-by": "cutline-operator"}
+
+_API_VERSION: Final = "admissionregistration.k8s.io/v1"
+_TIMEOUT_SECONDS: Final = 5
+_CREATE, _UPDATE, _DELETE = Operation.CREATE, Operation.UPDATE, Operation.DELETE
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How an API server gets to the webhook and whose certificate it is to trust.
+
+    `path` is the secret first segment of the webhook's paths, `bundle` PEM.
+    """
+
+    address: WebhookAddress
+    path: str
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The object with which the configurations are garbage collected."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+
+def gate(connection: Connection, owner: Owner, exempt: Iterable[ExemptIdentity]) -> dict[str, Any]:
+    """The ValidatingWebhookConfiguration behind which every gated change is judged."""
+    webhooks = [
+        {**_webhook(f"{name}.gate.cutline.dev", connection, "gate", rules, matching), **scope}
+        for name, rules, matching, scope in _gated(tuple(exempt))
+    ]
+    return _configuration("ValidatingWebhookConfiguration", GATE, owner, webhooks)
+
+
+def kinds_mutating(connection: Connection, owner: Owner, own_account: str) -> dict[str, Any]:
+    """The MutatingWebhookConfiguration that stamps who proposed and who signed."""
+    rules = [_rule((_CREATE,), "remediationproposals", "signoffs")]
+    webhook = _webhook("stamp.kinds.cutline.dev", connection, "kinds/mutate", rules, _not_own(own_account))
+    webhook |= {"sideEffects": "None", "reinvocationPolicy": "Never"}
+    return _configuration("MutatingWebhookConfiguration", OUR_KINDS, owner, [webhook])
+
+
+def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> dict[str, Any]:
+    """The ValidatingWebhookConfiguration that keeps our own kinds from being tampered with."""
+    rules = [
+        _rule((_CREATE, _UPDATE, _DELETE), "remediationproposals", "signoffs", "admittedchanges"),
+        _rule((_CREATE, _UPDATE), "reversibilitypolicies"),
+        _rule(
+            (_UPDATE,),
+            "remediationproposals/status",
+            "signoffs/status",
+            "admittedchanges/status",
+            "reversibilitypolicies/status",
+        ),
+    ]
+    webhook = _webhook("guard.kinds.cutline.dev", connection, "kinds/validate", rules, _not_own(own_account))
+    return _configuration("ValidatingWebhookConfiguration", OUR_KINDS, owner, [webhook])
+
+
+def _not_own(account: str) -> list[Condition]:
+    return [conditions.not_sent_by(account)]
+
+
+_Gated = tuple[str, list[dict[str, Any]], list[Condition], dict[str, Any]]
+
+
+def _gated(exempt: tuple[ExemptIdentity, ...]) -> Iterable[_Gated]:
+    """Each webhook of the gate: its name, its rules, its conditions, its namespaces.
+
+    Namespaces are matched without a selector: on their update it would read the new labels, and
+    the webhook would not be asked when the label is taken away.
+    """
+    workloads = [kind for kind in KINDS if kind.role is Role.WORKLOAD]
+    scales = [f"{kind.resource}/scale" for kind in workloads if kind.scales]
+    in_scope = {"namespaceSelector": {"matchExpressions": [{"key": SCOPE_LABEL, "operator": "Exists"}]}}
+
+    def unless_exempt(*more: Condition, of: Iterable[str]) -> list[Condition]:
+        resources = frozenset(of)
+        rows = [row for row in exempt if _resource_of(row) in resources]
+        return [conditions.exempt_identities(rows), *more] if rows else [*more]
+
+    names = [kind.resource for kind in workloads]
+    yield (
+        "workloads",
+        [_rule_for(kinds.DEPLOYMENT, (_UPDATE,), *names)],
+        unless_exempt(conditions.WORKLOAD_CHANGES, of=names),
+        in_scope,
+    )
+    yield (
+        "scales",
+        [_rule_for(kinds.DEPLOYMENT, (_UPDATE,), *scales)],
+        unless_exempt(conditions.FEWER_REPLICAS, of=scales),
+        in_scope,
+    )
+    removals = [_rule_for(kinds.POD, (_DELETE,), "pods"), _rule_for(kinds.POD, (_CREATE,), "pods/eviction")]
+    yield (
+        "pods",
+        removals,
+        unless_exempt(conditions.kubelet_of_pod(), of=("pods", "pods/eviction")),
+        in_scope,
+    )
+    yield (
+        "podlabels",
+        [_rule_for(kinds.POD, (_UPDATE,), "pods")],
+        unless_exempt(conditions.LABELS_DIFFER, of=("pods",)),
+        in_scope,
+    )
+    yield (
+        "nodes",
+        [_rule_for(kinds.NODE, (_UPDATE, _DELETE), "nodes")],
+        unless_exempt(conditions.SPEC_OR_LABELS_DIFFER, of=("nodes",)),
+        {},
+    )
+    yield (
+        "namespaces",
+        [_rule_for(kinds.NAMESPACE, (_UPDATE,), "namespaces")],
+        unless_exempt(conditions.LABELS_DIFFER, of=("namespaces",)),
+        {},
+    )
+    yield (
+        "policies",
+        [_rule_for(kinds.POLICY, (_UPDATE, _DELETE), kinds.POLICY.resource)],
+        unless_exempt(conditions.SPEC_DIFFERS, of=(kinds.POLICY.resource,)),
+        {},
+    )
+    yield (
+        "definitions",
+        [_rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)],
+        unless_exempt(conditions.OF_CUTLINE, conditions.SPEC_DIFFERS, of=(kinds.DEFINITION.resource,)),
+        {},
+    )
+
+
+def _resource_of(row: ExemptIdentity) -> str:
+    return f"{row.resource}/{row.subresource}" if row.subresource else row.resource
+
+
+def _rule_for(kind: Kind, operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
+    return {
+        "apiGroups": [kind.group],
+        "apiVersions": [kind.version],
+        "operations": [operation.value for operation in operations],
+        "resources": list(resources),
+        "scope": "*",
+    }
+
+
+def _rule(operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
+    return _rule_for(kinds.POLICY, operations, *resources)
+
+
+def _webhook(
+    name: str,
+    connection: Connection,
+    path: str,
+    rules: list[dict[str, Any]],
+    matching: list[Condition],
+) -> dict[str, Any]:
+    """One webhook, with every default written out: what the API server adds is not drift."""
+    return {
+        "name": name,
+        "clientConfig": _client_config(connection, path),
+        "rules": rules,
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": _TIMEOUT_SECONDS,
+        "admissionReviewVersions": ["v1"],
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "matchConditions": [condition.as_tree() for condition in matching],
+    }
+
+
+def _client_config(connection: Connection, path: str) -> dict[str, Any]:
+    address = connection.address
+    bundle = base64.b64encode(connection.bundle.encode()).decode()
+    where = f"/{connection.path}/{path}"
+    if address.url:
+        return {"caBundle": bundle, "url": address.url + where}
+    service = {
+        "name": address.service,
+        "namespace": address.namespace,
+        "path": where,
+        "port": address.service_port,
+    }
+    return {"caBundle": bundle, "service": service}
+
+
+def _configuration(kind: str, name: str, owner: Owner, webhooks: list[dict[str, Any]]) -> dict[str, Any]:
+    reference = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
+    metadata = {
+        "name": name,
+        "labels": dict(MANAGED_BY),
+        "annotations": {CONTENT_ANNOTATION: digest(webhooks)},
+        "ownerReferences": [reference],
+    }
+    return {"apiVersion": _API_VERSION, "kind": kind, "metadata": metadata, "webhooks": webhooks}
+
+
+def bundle_of(webhook: Mapping[str, Any]) -> str:
+    """The certificates (PEM) that a stored webhook trusts; empty where they cannot be read."""
+    try:
+        return base64.b64decode((webhook.get("clientConfig") or {}).get("caBundle") or "", validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def was_edited(stored: Mapping[str, Any]) -> bool:
+    """Whether the webhooks of a stored configuration are not those that some operator wrote.
+
+    An operator notes a digest beside them. This tells an upgrade, which changes both, from an
+    edit; whoever edits with care can fool it, and is put right all the same.
+    """
+    annotations = (stored.get("metadata") or {}).get("annotations") or {}
+    return annotations.get(CONTENT_ANNOTATION) != digest(stored.get("webhooks") or [])
+
+
+def drifts(stored: dict[str, Any], wanted: dict[str, Any]) -> tuple[str, ...]:
+    """What of a stored configuration is not as wanted, by name; empty when all is well.
+
+    Webhooks are compared whole: somebody who adds a condition or a selector takes something out
+    of the gate's sight. Labels, annotations and owners that others add are theirs.
+    """
+    have = {webhook.get("name"): webhook for webhook in stored.get("webhooks") or []}
+    want = {webhook["name"]: webhook for webhook in wanted["webhooks"]}
+    found = [name for name in sorted({*have, *want}, key=str) if have.get(name) != want.get(name)]
+    metadata, wanted_metadata = stored.get("metadata") or {}, wanted["metadata"]
+    for part in ("labels", "annotations"):
+        have_part = metadata.get(part) or {}
+        if any(have_part.get(key) != value for key, value in wanted_metadata[part].items()):
+            found.append(f"metadata.{part}")
+    if any(owner not in (metadata.get("ownerReferences") or []) for owner in wanted_metadata["ownerReferences"]):
+        found.append("metadata.ownerReferences")
+    return tuple(str(name) for name in found)

@@ -1,0 +1,71 @@
+"""Drain: a node is marked so that its pods must leave, or is taken away.
+
+The marks are `spec.unschedulable` (cordon) and a NoExecute taint, on which the
+taint-eviction controller deletes pods without eviction and without disruption budgets.
+Deleting the Node object lets the pod garbage collector delete what ran there. A
+NoSchedule taint removes nothing and is no mark.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cutline.domain.actions import pod_removal
+from cutline.domain.actions.model import EffectModel
+from cutline.domain.change import Change, Verb
+from cutline.domain.difference import Field, apply
+from cutline.domain.effect import Effect
+from cutline.domain.errors import BadObject
+from cutline.domain.kind import Role
+from cutline.domain.live import World
+from cutline.domain.policy import Policies
+from cutline.domain.tree import ABSENT, JsonObject, lookup
+
+UNSCHEDULABLE = "/spec/unschedulable"
+_TAINTS = "/spec/taints"
+
+
+def _recognise(change: Change, world: World, policies: Policies) -> bool:
+    if world.live.kind.role is not Role.NODE:
+        return False
+    if change.verb is Verb.DELETE:
+        return True
+    after = apply(world.live.content, change.fields)
+    cordons = _is_cordoned(after) and not _is_cordoned(world.live.content)
+    before = _evicting_taints(world.live.content)
+    return cordons or any(taint not in before for taint in _evicting_taints(after))
+
+
+def _is_cordoned(content: JsonObject) -> bool:
+    return lookup(content, UNSCHEDULABLE) is True
+
+
+def _evicting_taints(content: JsonObject) -> list[Mapping[str, Any]]:
+    taints = lookup(content, _TAINTS)
+    return [] if taints is ABSENT else [taint for taint in taints if taint.get("effect") == "NoExecute"]
+
+
+MODEL = EffectModel(
+    effect=Effect.DRAIN,
+    recognise=_recognise,
+    is_essential=lambda field: False,
+)
+
+
+def render(world: World) -> tuple[Change, ...]:
+    """A cordon, where the node has none yet, and an eviction for each pod that a drain moves."""
+    if world.live.kind.role is not Role.NODE:
+        raise BadObject("spec.target.kind", f"only a Node can be drained, not a {world.live.kind.kind}")
+    marks = () if _is_cordoned(world.live.content) else (_cordon(world),)
+    moved = sorted(
+        (pod for pod in world.pods if pod.is_bound_pod and not pod.stays_in_a_drain and not pod.is_terminating),
+        key=lambda pod: pod.target,
+    )
+    return (*marks, *(pod_removal.render_eviction(pod) for pod in moved))
+
+
+def _cordon(world: World) -> Change:
+    return Change(
+        world.live.target,
+        Verb.UPDATE,
+        (Field(UNSCHEDULABLE, lookup(world.live.content, UNSCHEDULABLE), True),),
+    )

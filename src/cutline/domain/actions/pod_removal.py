@@ -1,0 +1,61 @@
+"""PodRemoval: a bound pod is evicted or deleted. Drain and Restart share it.
+
+One removal is several requests: a forced delete is validated up to three times, an
+eviction repeats while a disruption budget refuses it. They are all the removal of one uid.
+"""
+
+from collections.abc import Iterator
+
+from cutline.domain.actions.model import EffectModel
+from cutline.domain.change import Change, End, Verb
+from cutline.domain.effect import Effect
+from cutline.domain.errors import BadObject
+from cutline.domain.live import Live, World
+from cutline.domain.narrowing import Narrowing
+from cutline.domain.policy import Policies
+
+
+def _recognise(change: Change, world: World, policies: Policies) -> bool:
+    return change.removes_pod and world.live.is_bound_pod
+
+
+def is_harsher(requested: Change, signed: Change, default_grace_seconds: int) -> str:
+    """Why the requested removal is harsher than the signed one, or the empty string."""
+    if requested.verb is Verb.DELETE and signed.verb is Verb.EVICT:
+        return "an eviction was signed, and a delete passes by disruption budgets"
+    asked, given = (
+        default_grace_seconds if end is None or end.grace_seconds is None else end.grace_seconds
+        for end in (requested.end, signed.end)
+    )
+    if asked < given:
+        return f"{given}s of grace were signed, not {asked}s"
+    return ""
+
+
+def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
+    reason = is_harsher(requested, signed, world.live.grace_seconds)
+    if reason:
+        yield reason
+    pod = f"{requested.target.namespace}/{requested.target.name}"
+    if narrowing.pods is not None and pod not in narrowing.pods:
+        yield f"the signers took {pod} out of the proposal"
+
+
+MODEL = EffectModel(
+    effect=Effect.POD_REMOVAL,
+    recognise=_recognise,
+    is_essential=lambda field: False,
+    objections=_objections,
+)
+
+
+def render_eviction(pod: Live) -> Change:
+    """The eviction of one pod with the grace that the pod itself asks for."""
+    return Change(pod.target, Verb.EVICT, end=End())
+
+
+def render_restart(world: World) -> tuple[Change, ...]:
+    """The removal of one pod, which its controller then replaces."""
+    if not world.live.is_bound_pod:
+        raise BadObject("spec.target", f"{world.live.target} is not running; removing it needs no signature")
+    return (Change(world.live.target, Verb.DELETE, end=End(propagation="Background")),)

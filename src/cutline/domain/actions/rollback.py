@@ -1,0 +1,129 @@
+"""Rollback: a workload returns to an earlier revision of its pods.
+
+Recognised by what the pods become, not by who asks: `kubectl rollout undo`, an apply of
+an old manifest, `set image` back and a Helm rollback all end in a template that an owned
+ReplicaSet (Deployment) or ControllerRevision (StatefulSet, DaemonSet) already holds.
+A template that only resembles an old one is one too: the same pod spec under new labels
+or annotations, or a container whose image goes back to one that an earlier revision ran.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cutline.domain.actions.model import EffectModel
+from cutline.domain.change import Change, Verb
+from cutline.domain.difference import Field, apply, difference
+from cutline.domain.effect import Effect
+from cutline.domain.errors import BadObject, MissingFact
+from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
+from cutline.domain.live import Revision, World
+from cutline.domain.policy import Policies
+from cutline.domain.tree import ABSENT, JsonObject, digest, lookup, with_value
+
+TEMPLATE = "/spec/template"
+_ANNOTATIONS = "/metadata/annotations"
+REVISIONED: tuple[Kind, ...] = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+
+
+def changes_template(change: Change) -> bool:
+    """Whether a change may be a rollback, before anybody has read the revisions."""
+    return change.verb is Verb.UPDATE and any(field.is_within(TEMPLATE) for field in change.fields)
+
+
+def _recognise(change: Change, world: World, policies: Policies) -> bool:
+    if world.live.kind not in REVISIONED or not changes_template(change):
+        return False
+    return _returned_to(change, world) is not None
+
+
+def _returned_to(change: Change, world: World) -> Revision | None:
+    """The earlier revision that the change returns to, the most exact and newest first."""
+    if world.revisions is None:
+        raise MissingFact(f"the revisions of {world.live.target} were not read")
+    current = _template(world.live.content)
+    new = _template(apply(world.live.content, change.fields))
+    earlier = sorted(
+        (revision for revision in world.revisions if revision.template != current),
+        key=lambda revision: (revision.number, revision.uid),
+        reverse=True,
+    )
+    for is_alike in (_same_template, _same_pods, _same_image_again):
+        for revision in earlier:
+            if is_alike(current, new, revision.template):
+                return revision
+    return None
+
+
+def _template(content: JsonObject) -> JsonObject:
+    template = lookup(content, TEMPLATE)
+    return {} if template is ABSENT else template
+
+
+def _same_template(current: JsonObject, new: JsonObject, old: JsonObject) -> bool:
+    return new == old
+
+
+def _same_pods(current: JsonObject, new: JsonObject, old: JsonObject) -> bool:
+    """The pod spec of an earlier revision, whatever its labels and annotations say now."""
+    return new.get("spec") == old.get("spec") and new.get("spec") != current.get("spec")
+
+
+def _same_image_again(current: JsonObject, new: JsonObject, old: JsonObject) -> bool:
+    """Some container goes from its image to one that an earlier revision ran in its place."""
+    was, will_be, had = (dict(_images(template)) for template in (current, new, old))
+    return any(had.get(name) == image and was.get(name) not in (None, image) for name, image in will_be.items())
+
+
+def _images(template: JsonObject) -> Iterator[tuple[str, Any]]:
+    spec = template.get("spec") or {}
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        yield container.get("name", ""), container.get("image", "")
+
+
+def _baseline(change: Change, world: World) -> Mapping[str, str]:
+    revision = _returned_to(change, world)
+    return {
+        "template": digest(_template(world.live.content)),
+        "revision": revision.uid if revision else "",
+    }
+
+
+MODEL = EffectModel(
+    effect=Effect.ROLLBACK,
+    recognise=_recognise,
+    # Part of a template is another template; the annotations that undo restores may stay away.
+    is_essential=lambda field: field.is_within(TEMPLATE),
+    baseline=_baseline,
+)
+
+
+def render(world: World, to_revision: int) -> tuple[Change, ...]:
+    """What `kubectl rollout undo --to-revision` does to the live workload (0: the previous one).
+
+    Source: kubectl `polymorphichelpers/rollback.go`: for a Deployment the template and the
+    annotations become the ReplicaSet's, for the others the template alone.
+    """
+    if world.live.kind not in REVISIONED:
+        raise BadObject("spec.target.kind", f"a {world.live.kind.kind} keeps no revisions to roll back to")
+    revision = _chosen(world, to_revision)
+    content = with_value(world.live.content, TEMPLATE, revision.template)
+    if world.live.kind is DEPLOYMENT:
+        annotations = dict(revision.annotations)
+        content = with_value(content, _ANNOTATIONS, annotations or ABSENT)
+    fields: tuple[Field, ...] = difference(world.live.content, content)
+    if not any(field.is_within(TEMPLATE) for field in fields):
+        raise BadObject("spec.rollback.toRevision", f"revision {revision.number} is what runs already")
+    return (Change(world.live.target, Verb.UPDATE, fields),)
+
+
+def _chosen(world: World, to_revision: int) -> Revision:
+    known = sorted(world.revisions or (), key=lambda revision: revision.number)
+    if to_revision:
+        for revision in known:
+            if revision.number == to_revision:
+                return revision
+        numbers = ", ".join(str(revision.number) for revision in known) or "none"
+        raise BadObject("spec.rollback.toRevision", f"there is no revision {to_revision}; known are {numbers}")
+    if len(known) < 2:
+        raise BadObject("spec.rollback.toRevision", "there is no earlier revision to return to")
+    return known[-2]

@@ -1,0 +1,96 @@
+"""ScaleDown: fewer pods of a workload than before.
+
+The ReplicaSet and StatefulSet controllers delete pods down to `spec.replicas`; a
+StatefulSet also deletes pods whose ordinal leaves its range. A DaemonSet has no count:
+its controller deletes the pods of every node that its template no longer selects.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from cutline.domain.actions.model import EffectModel
+from cutline.domain.change import Change, Verb
+from cutline.domain.difference import Field, apply
+from cutline.domain.effect import Effect
+from cutline.domain.errors import BadObject
+from cutline.domain.kind import DAEMON_SET, Role
+from cutline.domain.live import World
+from cutline.domain.narrowing import Narrowing
+from cutline.domain.policy import Policies
+from cutline.domain.tree import ABSENT, lookup
+
+REPLICAS = "/spec/replicas"
+_DEFAULT_REPLICAS = 1  # of a workload that says nothing (apps/v1 defaulting)
+_ORDINALS = "/spec/ordinals"
+_NODE_CHOICE = tuple("/spec/template/spec/" + key for key in ("nodeSelector", "affinity", "nodeName"))
+_TOLERATIONS = "/spec/template/spec/tolerations"
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else _DEFAULT_REPLICAS
+
+
+def _recognise(change: Change, world: World, policies: Policies) -> bool:
+    if change.verb is not Verb.UPDATE or world.live.kind.role is not Role.WORKLOAD:
+        return False
+    if world.live.kind is DAEMON_SET:
+        return _selects_fewer_nodes(change, world)
+    replicas = change.field(REPLICAS)
+    shrinks = replicas is not None and _count(replicas.new) < _count(replicas.old)
+    return shrinks or any(field.is_within(_ORDINALS) for field in change.fields)
+
+
+def _selects_fewer_nodes(change: Change, world: World) -> bool:
+    """Whether a DaemonSet may leave nodes; whether it does depends on every node's labels,
+    so each change of the choice counts, and each toleration that goes."""
+    if any(field.is_within(path) for field in change.fields for path in _NODE_CHOICE):
+        return True
+    if not any(field.is_within(_TOLERATIONS) for field in change.fields):
+        return False
+    before = lookup(world.live.content, _TOLERATIONS)
+    after = lookup(apply(world.live.content, change.fields), _TOLERATIONS)
+    kept = [] if after is ABSENT else after
+    return any(toleration not in kept for toleration in ([] if before is ABSENT else before))
+
+
+def _tolerates(signed: Field, requested: Field) -> bool:
+    """Fewer replicas taken away, from the same count, is within what was signed."""
+    if signed.path != REPLICAS or requested.path != REPLICAS:
+        return False
+    return _count(signed.old) == _count(requested.old) and _count(requested.new) >= _count(signed.new)
+
+
+def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
+    replicas = requested.field(REPLICAS)
+    if replicas is None or narrowing.replicas is None:
+        return
+    if _count(replicas.new) < narrowing.replicas:
+        yield f"the signers allow no fewer than {narrowing.replicas} replicas, not {_count(replicas.new)}"
+
+
+def _baseline(change: Change, world: World) -> Mapping[str, str]:
+    return {"replicas": str(_count(lookup(world.live.content, REPLICAS)))}
+
+
+MODEL = EffectModel(
+    effect=Effect.SCALE_DOWN,
+    recognise=_recognise,
+    is_essential=lambda field: field.path == REPLICAS or field.is_within(_ORDINALS),
+    tolerates=_tolerates,
+    objections=_objections,
+    baseline=_baseline,
+)
+
+
+def render(world: World, replicas: int) -> tuple[Change, ...]:
+    """The change to `replicas` of the live workload; raises `BadObject` where there is none."""
+    if not world.live.kind.scales:
+        raise BadObject("spec.target.kind", f"a {world.live.kind.kind} has no replicas to scale down")
+    if world.autoscaler:
+        raise BadObject(
+            "spec.target",
+            f"the replicas belong to horizontalpodautoscaler/{world.autoscaler}: change the HPA's bounds",
+        )
+    current = _count(lookup(world.live.content, REPLICAS))
+    if replicas >= current:
+        raise BadObject("spec.scaleDown.replicas", f"{replicas} is not below the current {current}")
+    return (Change(world.live.target, Verb.UPDATE, (Field(REPLICAS, current, replicas),)),)

@@ -1,0 +1,66 @@
+"""The semantic difference between two contents: which fields changed, from what to what.
+
+Objects are compared key by key, lists as a whole: a list's items have no identity
+that every kind would agree on, and a reader sees the old list beside the new one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cutline.domain.tree import ABSENT, JsonObject, canonical, pointer, with_value
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One changed field: its JSON pointer, its old and its new value (or `ABSENT`)."""
+
+    path: str
+    old: Any
+    new: Any
+
+    def as_tree(self) -> JsonObject:
+        tree: dict[str, Any] = {"path": self.path}
+        if self.old is not ABSENT:
+            tree["old"] = self.old
+        if self.new is not ABSENT:
+            tree["new"] = self.new
+        return tree
+
+    def is_within(self, path: str) -> bool:
+        """Whether the field is at `path` or below it."""
+        return self.path == path or self.path.startswith(path + "/")
+
+
+def field_from_tree(tree: JsonObject) -> Field:
+    """The field that `Field.as_tree` wrote."""
+    return Field(str(tree["path"]), tree.get("old", ABSENT), tree.get("new", ABSENT))
+
+
+def difference(old: JsonObject, new: JsonObject) -> tuple[Field, ...]:
+    """Every changed field, in the order of their pointers."""
+    return tuple(sorted(_walk(old, new, ()), key=lambda field: field.path))
+
+
+def apply(content: JsonObject, fields: tuple[Field, ...]) -> JsonObject:
+    """`content` after the change that `fields` describes."""
+    for field in fields:
+        content = with_value(content, field.path, field.new)
+    return content
+
+
+def _walk(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Field]:
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key, ABSENT), new.get(key, ABSENT)
+        here = (*path, key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from _walk(before, after, here)
+        elif not _same(before, after):
+            yield Field(pointer(here), before, after)
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Equal as JSON: `1` and `true` differ, which Python's `==` does not say."""
+    if before is ABSENT or after is ABSENT:
+        return before is after
+    return before == after and canonical(before) == canonical(after)

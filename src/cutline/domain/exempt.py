@@ -1,0 +1,113 @@
+"""Exempt identities: who the gate lets act unsigned, as data.
+
+Kubernetes' own controllers carry out what people ordered: the write that ordered it is
+what the gate judges. Each row is one exact user name doing one thing to one resource; a
+row without which the cluster works is a hole, so every row has a test that needs it.
+
+Source: Kubernetes `bootstrappolicy/controller_policy.go` for who does what.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cutline.domain.live import Live
+from cutline.domain.request import Operation, Request
+from cutline.domain.user import User, service_account
+
+_CONTROLLERS = "system:serviceaccounts:kube-system"
+_KUBELETS = "system:nodes"
+_KUBELET_PREFIX = "system:node:"
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptIdentity:
+    """One user name that may do one operation on one resource without a signature.
+
+    `group` must be among the sender's groups where it is not empty. With
+    `carries_credential` the sender must also show a credential id, as the real one was
+    seen to do: plain impersonation shows none. `why` is what would break without the row.
+    """
+
+    username: str
+    operation: Operation
+    api_group: str
+    resource: str
+    subresource: str
+    group: str
+    carries_credential: bool
+    why: str
+
+    def accepts(self, request: Request) -> bool:
+        asked = (request.operation, request.group, request.resource, request.subresource)
+        if asked != (self.operation, self.api_group, self.resource, self.subresource):
+            return False
+        return _is_sender(self, request.user)
+
+
+def _is_sender(identity: ExemptIdentity, user: User) -> bool:
+    if user.username != identity.username:
+        return False
+    if identity.group and identity.group not in user.groups:
+        return False
+    return bool(user.credential_id) or not identity.carries_credential
+
+
+def _controller(name: str, operation: Operation, resource: str, why: str, api_group: str = "") -> ExemptIdentity:
+    """A controller of the controller-manager, under its own service account."""
+    resource, _, subresource = resource.partition("/")
+    username = service_account("kube-system", name)
+    return ExemptIdentity(username, operation, api_group, resource, subresource, _CONTROLLERS, True, why)
+
+
+_DELETE, _UPDATE = Operation.DELETE, Operation.UPDATE
+
+BUILT_IN: tuple[ExemptIdentity, ...] = (
+    _controller("deployment-controller", _UPDATE, "replicasets", "rolling updates would stop", "apps"),
+    _controller("horizontal-pod-autoscaler", _UPDATE, "deployments/scale", "autoscaling down would stop", "apps"),
+    _controller("horizontal-pod-autoscaler", _UPDATE, "statefulsets/scale", "autoscaling down would stop", "apps"),
+    _controller("horizontal-pod-autoscaler", _UPDATE, "replicasets/scale", "autoscaling down would stop", "apps"),
+    _controller("replicaset-controller", _DELETE, "pods", "no ReplicaSet could shrink"),
+    _controller("replication-controller", _DELETE, "pods", "no ReplicationController could shrink"),
+    _controller("statefulset-controller", _DELETE, "pods", "no StatefulSet could roll or shrink"),
+    _controller("daemon-set-controller", _DELETE, "pods", "no DaemonSet could roll or leave a node"),
+    _controller("job-controller", _DELETE, "pods", "finished or failed jobs would keep their pods"),
+    _controller("node-controller", _DELETE, "pods", "NoExecute taints would evict nobody"),
+    _controller("node-controller", _UPDATE, "nodes", "lost nodes would not be tainted"),
+    _controller("pod-garbage-collector", _DELETE, "pods", "pods of vanished nodes would stay"),
+    _controller("generic-garbage-collector", _DELETE, "pods", "pods would outlive their owners"),
+    _controller("namespace-controller", _DELETE, "pods", "namespaces would never finish terminating"),
+    ExemptIdentity("system:kube-scheduler", _DELETE, "", "pods", "", "", True, "preemption would stop"),
+)
+
+
+def is_exempt(request: Request, live: Live | None, identities: Iterable[ExemptIdentity]) -> bool:
+    """Whether the sender may do this unsigned; `live` is the pod where one is deleted."""
+    if _is_kubelet_of(request, live):
+        return True
+    return any(identity.accepts(request) for identity in identities)
+
+
+def _is_kubelet_of(request: Request, live: Live | None) -> bool:
+    """The kubelet of the pod's own node, which deletes the pod once it has ended."""
+    if (request.operation, request.group, request.resource, request.subresource) != (_DELETE, "", "pods", ""):
+        return False
+    if live is None or not live.node_name or _KUBELETS not in request.user.groups:
+        return False
+    return request.user.username == _KUBELET_PREFIX + live.node_name
+
+
+def additional(row: Mapping[str, str]) -> ExemptIdentity:
+    """An identity that the installation adds, for example an autoscaler's service account.
+
+    No credential id is demanded of it: whether its authenticator gives one is not known here.
+    """
+    return ExemptIdentity(
+        username=row["username"],
+        operation=Operation(row["operation"]),
+        api_group=row.get("group", ""),
+        resource=row["resource"],
+        subresource=row.get("subresource", ""),
+        group="",
+        carries_credential=False,
+        why="added by the installation",
+    )

@@ -1,0 +1,122 @@
+"""The text of a denial: at most ten lines of eighty columns, the last one a command to type.
+
+Nothing that a proposer wrote as prose is in it; names are the API server's own, which
+admits no control characters in them.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cutline.domain.change import Verb
+from cutline.domain.duration import MAX_VALID_FOR, format_duration
+from cutline.domain.effect import Effect
+from cutline.domain.kind import Role
+from cutline.domain.render import action_of, headline_of
+from cutline.domain.verdict import Conclusion, Evaluation, Finding, Objection, Verdict
+
+WIDTH = 80
+_MOST_LINES = 10
+_INDENT = 11  # of what continues after a label
+_PENDING = frozenset({Objection.APPROVALS_MISSING})
+
+
+def denial(verdict: Verdict, now: datetime, system_namespace: str) -> str:
+    """What the sender of a denied request reads."""
+    if verdict.conclusion is Conclusion.UNDECIDED:
+        return _undecided(verdict)
+    lines = [_headline(verdict)]
+    lines += _labelled("line:", _line_texts(verdict))
+    nearest = verdict.evaluations[0] if verdict.evaluations else None
+    if nearest is not None:
+        lines += _labelled("found:", [_found(nearest, now)])
+        lines += _labelled("missing:", _missing(nearest))
+    closing = _labelled("next:", [_next(verdict, nearest, system_namespace)], cap=False)
+    return "\n".join([*lines[: _MOST_LINES - len(closing)], *closing])
+
+
+def warning(verdict: Verdict) -> str:
+    """What the sender of a request that passes under a `Warn` policy reads, on one line."""
+    return _clip(f"Cutline: {_headline(verdict)}", 120)
+
+
+def _undecided(verdict: Verdict) -> str:
+    return "\n".join(
+        [
+            _clip("Cutline is undecided about this request, so it is denied.", WIDTH),
+            _clip(f"  reason:  {verdict.detail or verdict.reason.value}", WIDTH),
+            "  next:    try again; if it stays, ask the platform team to read the webhook's log",
+        ]
+    )
+
+
+def _headline(verdict: Verdict) -> str:
+    change = verdict.change
+    if change is None:
+        return "This change needs a signed proposal."
+    return _clip(f"{headline_of(change, verdict.effects)} needs a signed proposal.", WIDTH)
+
+
+def _line_texts(verdict: Verdict) -> list[str]:
+    return [f"{line.requirement.name}: {line.requirement.describe()}" for line in verdict.lines]
+
+
+def _found(evaluation: Evaluation, now: datetime) -> str:
+    proposal = evaluation.proposal
+    signers = ", ".join(signoff.by.username for signoff in evaluation.counted)
+    signed = f"signed by {signers}" if signers else "not signed"
+    left = format_duration(_time_left(evaluation, now))
+    return f"proposal {proposal.name} {proposal.digest[:19]}..., {signed}, {left} left"
+
+
+def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
+    proposal = evaluation.proposal
+    if not evaluation.counted:
+        return proposal.decide_by - now
+    limit = min(proposal.valid_for, MAX_VALID_FOR)
+    return min(signoff.created for signoff in evaluation.counted) + limit - now
+
+
+def _missing(evaluation: Evaluation) -> list[str]:
+    return [_finding_text(finding) for finding in evaluation.findings]
+
+
+def _finding_text(finding: Finding) -> str:
+    if finding.objection is Objection.NOT_EXACT and finding.text.startswith("not signed:"):
+        return f"{finding.text} (send it on its own)"
+    return finding.text
+
+
+def _next(verdict: Verdict, nearest: Evaluation | None, system_namespace: str) -> str:
+    """The exact command that comes next for whoever was denied."""
+    if nearest is not None and {finding.objection for finding in nearest.findings} <= _PENDING:
+        return f"kubectl cutline show {nearest.proposal.name} -n {nearest.proposal.namespace}"
+    return _propose(verdict, system_namespace)
+
+
+def _propose(verdict: Verdict, system_namespace: str) -> str:
+    change = verdict.change
+    action = action_of(verdict.effects)
+    if change is None or action is None:
+        return "kubectl cutline propose --help"
+    replicas = change.field("/spec/replicas")
+    kind = change.target.kind.lower()
+    if verdict.effects == {Effect.SCALE_DOWN} and replicas is not None and len(change.fields) == 1:
+        what = f"scale-down {kind}/{change.target.name} --replicas {replicas.new}"
+        return f"kubectl cutline propose {what} -n {change.target.namespace} --summary '...'"
+    if verdict.effects == {Effect.DRAIN} and change.verb is Verb.UPDATE:
+        return f"kubectl cutline propose drain {change.target.name} --summary '...'"
+    if verdict.effects == {Effect.POD_REMOVAL} and change.verb is Verb.DELETE:
+        return f"kubectl cutline propose -n {change.target.namespace} --summary '...' -- <this command>"
+    namespace = change.target.namespace if change.target.kind_row.role is not Role.NODE else ""
+    where = f" -n {namespace}" if namespace else f" -n {system_namespace}"
+    return f"kubectl cutline propose{where} --summary '...' -- <this command>"
+
+
+def _labelled(label: str, texts: Iterable[str], *, cap: bool = True) -> list[str]:
+    """Texts under one label, one a line; a command is never cut."""
+    starts = [f"  {label if index == 0 else '':<{_INDENT - 2}}" + text for index, text in enumerate(texts)]
+    return [_clip(line, WIDTH) for line in starts] if cap else starts
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."

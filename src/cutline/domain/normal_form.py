@@ -1,0 +1,139 @@
+"""The content of an object, freed of everything that does not mean anything.
+
+Two objects that mean the same have equal content, whatever client, verb or API
+version sent them. What is dropped is named here, field by field; everything else
+counts, so that a field nobody thought of is a difference and not a gap.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from cutline.domain.kind import Kind, Role
+from cutline.domain.tree import JsonObject
+
+# Who wrote an object and when is the server's to say; labels, annotations, owner
+# references and finalizers are people's.
+_METADATA_THAT_MEANS = ("labels", "annotations", "ownerReferences", "finalizers")
+_ANNOTATION_OF_APPLY = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATIONS_OF_THE_CONTROLLER = "deployment.kubernetes.io/"
+_HASH_LABEL = "pod-template-hash"
+
+# At these paths an empty list or map says the same as none. Elsewhere it need not:
+# the empty selector of a disruption budget selects everything, an absent one nothing.
+_POD = "spec/template/spec"
+_CONTAINERS = (f"{_POD}/containers/*", f"{_POD}/initContainers/*")
+_EMPTY_MEANS_ABSENT: Mapping[Role, frozenset[str]] = {
+    Role.WORKLOAD: frozenset(
+        ["metadata/" + key for key in _METADATA_THAT_MEANS]
+        + ["metadata", "spec/template/metadata"]
+        + ["spec/template/metadata/" + key for key in ("labels", "annotations", "finalizers")]
+        + [f"{_POD}/{key}" for key in ("nodeSelector", "tolerations", "imagePullSecrets", "volumes")]
+        + [f"{_POD}/{key}" for key in ("initContainers", "hostAliases", "securityContext")]
+        + [
+            f"{container}/{key}"
+            for container in _CONTAINERS
+            for key in ("args", "command", "env", "envFrom", "ports", "volumeMounts", "volumeDevices")
+        ]
+        + [f"{container}/resources{part}" for container in _CONTAINERS for part in ("", "/limits", "/requests")]
+    ),
+    Role.NODE: frozenset(["metadata", "spec", "spec/taints", *("metadata/" + k for k in _METADATA_THAT_MEANS)]),
+}
+_EMPTY_METADATA_MEANS_ABSENT = frozenset(["metadata", *("metadata/" + key for key in _METADATA_THAT_MEANS)])
+
+# `1000m` and `1` are one quantity (apimachinery, `resource.Quantity`).
+_QUANTITIES = frozenset(
+    f"{container}/resources/{part}/*" for container in _CONTAINERS for part in ("limits", "requests")
+)
+_QUANTITY_SHAPE = re.compile(r"([+-]?[0-9.]+)(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)")
+_SUFFIXES = {
+    **{
+        unit: Decimal(1000) ** power for power, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
+    },
+    **{unit + "i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
+}
+
+
+def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
+    """What of an object people mean: no identity, no status, no server's bookkeeping."""
+    content = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind", "status")}
+    metadata = tree.get("metadata") or {}
+    content["metadata"] = {
+        key: _annotations(metadata[key]) if key == "annotations" else metadata[key]
+        for key in _METADATA_THAT_MEANS
+        if metadata.get(key)
+    }
+    if kind.role is Role.WORKLOAD:
+        content = _without_hash_label(content)
+    normal = _normal(content, (), _EMPTY_MEANS_ABSENT.get(kind.role, _EMPTY_METADATA_MEANS_ABSENT))
+    return normal if isinstance(normal, dict) else {}
+
+
+def template_content(template: JsonObject) -> JsonObject:
+    """The normal form of a pod template on its own, as a revision stores it."""
+    holder = _without_hash_label({"spec": {"template": template}})
+    normal = _normal(holder, (), _EMPTY_MEANS_ABSENT[Role.WORKLOAD])
+    result: JsonObject = (normal.get("spec") or {}).get("template") or {}
+    return result
+
+
+def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in annotations.items()
+        if key != _ANNOTATION_OF_APPLY and not key.startswith(_ANNOTATIONS_OF_THE_CONTROLLER)
+    }
+
+
+def _without_hash_label(content: JsonObject) -> dict[str, Any]:
+    """A workload's content without the label that its controller adds to each template."""
+    result = dict(content)
+    template = (result.get("spec") or {}).get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if _HASH_LABEL in labels:
+        kept = {key: value for key, value in labels.items() if key != _HASH_LABEL}
+        metadata = {**template["metadata"], "labels": kept}
+        result["spec"] = {**result["spec"], "template": {**template, "metadata": metadata}}
+    return result
+
+
+def _normal(value: Any, path: tuple[str, ...], empty_means_absent: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        children = {
+            str(key): _normal(child, (*path, str(key)), empty_means_absent)
+            for key, child in value.items()
+            if child is not None
+        }
+        return {
+            key: child
+            for key, child in children.items()
+            if child not in ({}, []) or not _listed((*path, key), empty_means_absent)
+        }
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_normal(item, (*path, "*"), empty_means_absent) for item in value]
+    if _listed(path, _QUANTITIES):
+        return canonical_quantity(str(value))
+    return value
+
+
+def _listed(path: tuple[str, ...], table: frozenset[str]) -> bool:
+    if "/".join(path) in table:
+        return True
+    return "/".join((*path[:-1], "*")) in table
+
+
+def canonical_quantity(text: str) -> str:
+    """A quantity as one plain decimal number, so that equal amounts are equal texts.
+
+    What is no quantity is returned as it is: it compares equal only to itself.
+    """
+    match = _QUANTITY_SHAPE.fullmatch(text)
+    if match is None:
+        return text
+    number, exponent, suffix = match.groups()
+    try:
+        amount = Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""]
+    except ArithmeticError:
+        return text
+    return format(amount.normalize(), "f")

@@ -1,0 +1,129 @@
+"""Sign-offs: what each human last said about a proposal, and which approvals count.
+
+Nothing that a sign-off says is ever changed or taken away; people change their minds by
+signing again. What weighs against a change wins every tie.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cutline.domain.duration import MAX_VALID_FOR
+from cutline.domain.narrowing import UNNARROWED, Narrowing, meet_of
+from cutline.domain.proposal import Proposal
+from cutline.domain.user import HumanPredicate, User
+
+
+class Decision(StrEnum):
+    """One human's decision on one proposal."""
+
+    APPROVE = "Approve"
+    REJECT = "Reject"
+    REVOKE = "Revoke"
+
+
+# Creation times have whole seconds. Of two decisions in one second the one that
+# weighs against the change is taken as the later.
+_WEIGHT = {Decision.APPROVE: 0, Decision.REVOKE: 1, Decision.REJECT: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Signoff:
+    """A `Signoff` as the gate stamped it; `created` is the API server's clock."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: datetime
+    proposal_uid: str
+    digest: str
+    decision: Decision
+    by: User
+    narrowing: Narrowing = UNNARROWED
+    reason: str = ""
+
+
+def standing(signoffs: Iterable[Signoff]) -> Mapping[str, Signoff]:
+    """What each author's word is now: his latest sign-off, by user name."""
+    latest: dict[str, Signoff] = {}
+    for signoff in sorted(signoffs, key=_order):
+        latest[signoff.by.username] = signoff
+    return latest
+
+
+def _order(signoff: Signoff) -> tuple[datetime, int, str]:
+    return signoff.created, _WEIGHT[signoff.decision], signoff.name
+
+
+def of_proposal(proposal: Proposal, signoffs: Iterable[Signoff]) -> tuple[Signoff, ...]:
+    """The sign-offs that are about this very proposal, by name."""
+    return tuple(
+        sorted(
+            (
+                signoff
+                for signoff in signoffs
+                if signoff.proposal_uid == proposal.uid and signoff.namespace == proposal.namespace
+            ),
+            key=lambda signoff: signoff.name,
+        )
+    )
+
+
+def objections(signoffs: Iterable[Signoff]) -> tuple[Signoff, ...]:
+    """The standing rejections and revocations, by author."""
+    now = standing(signoffs)
+    return tuple(now[author] for author in sorted(now) if now[author].decision is not Decision.APPROVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """The approvals that count at one moment.
+
+    `narrowing` is the meet of what they took away; `expired` says that some approval
+    would have counted had it not grown too old.
+    """
+
+    counted: tuple[Signoff, ...]
+    expired: tuple[Signoff, ...]
+    narrowing: Narrowing
+
+    @property
+    def signers(self) -> tuple[User, ...]:
+        return tuple(signoff.by for signoff in self.counted)
+
+
+def approvals(
+    proposal: Proposal,
+    signoffs: Iterable[Signoff],
+    caps: Iterable[timedelta | None],
+    humans: HumanPredicate,
+    now: datetime,
+) -> Approvals:
+    """The approvals of `proposal` that count at `now`, each from another human.
+
+    `caps` are the longest lives that the policies grant an approval. An approval counts
+    if it names this proposal's digest, comes from a human who is not the proposer, was
+    given before `decideBy` and is not older than the shortest of all limits.
+    """
+    eligible = tuple(
+        signoff
+        for _, signoff in sorted(standing(signoffs).items())
+        if signoff.decision is Decision.APPROVE
+        and signoff.digest == proposal.digest
+        and humans.accepts(signoff.by)
+        and not signoff.by.is_same_as(proposal.proposer)
+        and signoff.created <= proposal.decide_by
+    )
+    narrowing = meet_of(signoff.narrowing for signoff in eligible)
+    limits = [
+        proposal.valid_for,
+        MAX_VALID_FOR,
+        *(cap for cap in (*caps, narrowing.valid_for) if cap is not None),
+    ]
+    counted = tuple(signoff for signoff in eligible if now <= signoff.created + min(limits))
+    return Approvals(
+        counted=counted,
+        expired=tuple(signoff for signoff in eligible if signoff not in counted),
+        narrowing=meet_of(signoff.narrowing for signoff in counted),
+    )

@@ -1,0 +1,94 @@
+"""JSON trees: absence, pointers, and the canonical form that digests are taken of.
+
+Nothing here knows Kubernetes. Trees are plain `dict`, `list`, `str`, `int`,
+`float`, `bool`; a key with the value `None` is the same as no key at all.
+"""
+
+import copy
+import hashlib
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+import rfc8785
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+_EXACT_INTEGER = 2**53  # beyond it RFC 8785 numbers are no longer exact
+
+
+class Absent(Enum):
+    """The value of a field that is not there; distinct from every JSON value."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+def canonical(tree: Any) -> str:
+    """The one text of a tree: RFC 8785, with integers beyond 2^53 as strings."""
+    return rfc8785.dumps(_exact(tree)).decode()
+
+
+def digest(tree: Any) -> str:
+    """`sha256:` and the hexadecimal SHA-256 of the canonical form."""
+    return digest_text(canonical(tree))
+
+
+def digest_text(text: str) -> str:
+    """`sha256:` and the hexadecimal SHA-256 of a text that is already canonical."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _exact(tree: Any) -> Any:
+    if isinstance(tree, bool) or not isinstance(tree, (int, Mapping, list, tuple)):
+        return tree
+    if isinstance(tree, int):
+        return tree if abs(tree) < _EXACT_INTEGER else str(tree)
+    if isinstance(tree, Mapping):
+        return {key: _exact(value) for key, value in tree.items()}
+    return [_exact(item) for item in tree]
+
+
+def pointer(segments: Iterable[str]) -> str:
+    """The JSON pointer (RFC 6901) of a path of keys."""
+    return "".join("/" + segment.replace("~", "~0").replace("/", "~1") for segment in segments)
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """The keys of a JSON pointer; the empty pointer has none."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:])
+
+
+def lookup(tree: Any, path: str) -> Any:
+    """The value at a JSON pointer into nested objects, or `ABSENT`."""
+    for key in segments(path):
+        if not isinstance(tree, Mapping) or tree.get(key) is None:
+            return ABSENT
+        tree = tree[key]
+    return tree
+
+
+def with_value(tree: JsonObject, path: str, value: Any) -> dict[str, Any]:
+    """A copy of `tree` in which the value at `path` is `value` (`ABSENT` removes it).
+
+    Objects on the way are created where they are missing, and removed again where
+    the removal leaves them empty, so that putting a value and taking it away cancel.
+    """
+    result: dict[str, Any] = copy.deepcopy(dict(tree))
+    *parents, last = segments(path)
+    trail = [result]
+    for key in parents:
+        child = trail[-1].get(key)
+        if not isinstance(child, dict):
+            child = trail[-1][key] = {}
+        trail.append(child)
+    if value is ABSENT:
+        trail[-1].pop(last, None)
+    else:
+        trail[-1][last] = copy.deepcopy(value)
+    for depth in range(len(parents) - 1, -1, -1):
+        if value is ABSENT and not trail[depth + 1]:
+            trail[depth].pop(parents[depth], None)
+    return result

@@ -1,0 +1,186 @@
+"""Reading the facts that a decision depends on, live and consistently.
+
+What comes from here is frozen before anything is decided. Reads that do not depend on
+each other go out together; none of them is an admission request, so none comes back.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from cutline.api.admitted_changes import claim_of
+from cutline.api.proposals import proposal_of
+from cutline.api.signoffs import signoff_of
+from cutline.domain.actions.rollback import REVISIONED
+from cutline.domain.claim import Claim, claim_name
+from cutline.domain.errors import BadObject
+from cutline.domain.kind import DEPLOYMENT, POD, Kind
+from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
+from cutline.domain.normal_form import content_of, template_content
+from cutline.domain.proposal import Proposal
+from cutline.domain.signoff import Signoff
+from cutline.domain.snapshot import Candidate
+from cutline.domain.target import Target
+from cutline.domain.tree import JsonObject
+from cutline.kube.client import KubeClient
+from cutline.kube.errors import NotFound
+from cutline.kube.resources import (
+    ADMITTED_CHANGES,
+    CONTROLLERREVISIONS,
+    HPAS,
+    NAMESPACES,
+    PODS,
+    PROPOSALS,
+    REPLICASETS,
+    SIGNOFFS,
+    ResourceRef,
+)
+
+_REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
+
+
+class WorldReader:
+    """Reads live objects and what belongs to them; holds no state between calls."""
+
+    def __init__(self, client: KubeClient, system_namespace: str) -> None:
+        self._client = client
+        self._system_namespace = system_namespace
+
+    async def live(self, kind: Kind, namespace: str, name: str) -> Live:
+        """One object as it stands; raises `NotFound` where there is none."""
+        tree = await self._client.get(ref_of(kind), name, namespace if kind.namespaced else None)
+        return live_of(kind, tree)
+
+    async def world(self, live: Live) -> World:
+        """`live` with its namespace and, for a workload that has them, its revisions."""
+        namespace, revisions = await asyncio.gather(self._namespace_of(live), self._revisions_of(live))
+        return World(live=live, namespace=namespace, revisions=revisions)
+
+    async def autoscaler_of(self, live: Live) -> str:
+        """The HorizontalPodAutoscaler that owns the workload's replicas, or the empty string."""
+        for tree in await self._client.list(HPAS, live.target.namespace):
+            reference = (tree.get("spec") or {}).get("scaleTargetRef") or {}
+            group = str(reference.get("apiVersion", "")).rpartition("/")[0]
+            if (group, reference.get("kind"), reference.get("name")) == (
+                live.target.group,
+                live.target.kind,
+                live.target.name,
+            ):
+                return str(tree["metadata"]["name"])
+        return ""
+
+    async def pods_on(self, node: str) -> tuple[Live, ...]:
+        """The pods that are bound to a node, in every namespace."""
+        trees = await self._client.list(PODS, field_selector=f"spec.nodeName={node}")
+        return tuple(live_of(POD, tree) for tree in trees)
+
+    async def namespace(self, name: str) -> NamespaceState:
+        """A namespace's labels, and whether it is on its way out."""
+        tree = await self._client.get(NAMESPACES, name)
+        metadata = tree.get("metadata") or {}
+        return NamespaceState(name, metadata.get("labels") or {}, bool(metadata.get("deletionTimestamp")))
+
+    async def _namespace_of(self, live: Live) -> NamespaceState | None:
+        return await self.namespace(live.target.namespace) if live.kind.namespaced else None
+
+    async def _revisions_of(self, live: Live) -> tuple[Revision, ...] | None:
+        if live.kind not in REVISIONED:
+            return None
+        ref = REPLICASETS if live.kind is DEPLOYMENT else CONTROLLERREVISIONS
+        trees = await self._client.list(ref, live.target.namespace)
+        read = _replica_set_revision if live.kind is DEPLOYMENT else _controller_revision
+        return tuple(read(tree) for tree in trees if _is_owned_by(tree, live.target.uid))
+
+    async def proposal(self, namespace: str, name: str) -> Proposal:
+        """One proposal; raises `NotFound`, or `BadObject` where the gate did not stamp it."""
+        return proposal_of(await self._client.get(PROPOSALS, name, namespace))
+
+    async def signoffs(self, proposal: Proposal) -> tuple[Signoff, ...]:
+        """Everything ever signed about a proposal. One that cannot be read may be a
+        rejection: `BadObject` is raised rather than leaving it out."""
+        selector = f"spec.proposalUID={proposal.uid}"
+        trees = await self._client.list(SIGNOFFS, proposal.namespace, field_selector=selector)
+        return tuple(signoff_of(tree) for tree in trees)
+
+    async def claim(self, name: str) -> Claim | None:
+        """The claim of that name, if there is one."""
+        try:
+            return claim_of(await self._client.get(ADMITTED_CHANGES, name, self._system_namespace))
+        except NotFound:
+            return None
+
+    async def candidates(self, target: Target) -> tuple[Candidate, ...]:
+        """Every proposal that names `target`, with its sign-offs and the claims on it."""
+        namespaces = {self._system_namespace, target.namespace} - {""}
+        listings = await asyncio.gather(*(self._client.list(PROPOSALS, name) for name in sorted(namespaces)))
+        proposals = [
+            proposal
+            for trees in listings
+            for proposal in _readable(trees)
+            if _names(proposal, target) and not proposal.is_terminating
+        ]
+        return tuple(await asyncio.gather(*(self._candidate(proposal, target) for proposal in proposals)))
+
+    async def _candidate(self, proposal: Proposal, target: Target) -> Candidate:
+        names = [
+            claim_name(proposal.name, proposal.uid, entry.change.digest)
+            for entry in proposal.changes
+            if _same_object(entry.change.target, target)
+        ]
+        signoffs, claims = await asyncio.gather(
+            self.signoffs(proposal), asyncio.gather(*(self.claim(name) for name in names))
+        )
+        return Candidate(proposal, signoffs, tuple(claim for claim in claims if claim is not None))
+
+
+def ref_of(kind: Kind) -> ResourceRef:
+    """Where objects of a kind live in the API."""
+    return ResourceRef(kind.group, kind.version, kind.resource, namespaced=kind.namespaced)
+
+
+def _readable(trees: Iterable[JsonObject]) -> Iterable[Proposal]:
+    """The proposals that the gate stamped; what it did not stamp authorises nothing."""
+    for tree in trees:
+        try:
+            yield proposal_of(tree)
+        except BadObject:
+            continue
+
+
+def _names(proposal: Proposal, target: Target) -> bool:
+    return any(_same_object(entry.change.target, target) for entry in proposal.changes)
+
+
+def _same_object(one: Target, other: Target) -> bool:
+    """The same name, whatever the uid: that it is another object now is worth saying."""
+    return (one.group, one.kind, one.namespace, one.name) == (other.group, other.kind, other.namespace, other.name)
+
+
+def _is_owned_by(tree: JsonObject, uid: str) -> bool:
+    owners = (tree.get("metadata") or {}).get("ownerReferences") or ()
+    return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
+
+
+def _replica_set_revision(tree: JsonObject) -> Revision:
+    metadata = tree["metadata"]
+    number = (metadata.get("annotations") or {}).get(_REVISION_ANNOTATION, "0")
+    content = content_of(DEPLOYMENT, tree)
+    return Revision(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        number=int(number),
+        template=template_content((tree.get("spec") or {}).get("template") or {}),
+        annotations=(content.get("metadata") or {}).get("annotations") or {},
+    )
+
+
+def _controller_revision(tree: JsonObject) -> Revision:
+    """`data` is the patch that undoes to this revision, its template marked as a replacement."""
+    metadata = tree["metadata"]
+    template = ((tree.get("data") or {}).get("spec") or {}).get("template") or {}
+    return Revision(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        number=int(tree.get("revision", 0)),
+        template=template_content({key: value for key, value in template.items() if key != "$patch"}),
+        annotations={},
+    )

@@ -1,0 +1,48 @@
+"""What to type next: export lines and a first command. Pure text.
+
+It refuses to change the caller's environment; a shell has to evaluate what it prints.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from cutline_testbed import personas
+from cutline_testbed.testbed import Testbed
+
+
+def environment_lines(testbed: Testbed, persona: str = "admin") -> list[str]:
+    """Lines for `eval`: this persona's kubeconfig, our kubectl and helm, the venv's programs."""
+    folders = [str(Path(sys.executable).parent), str(testbed.kubectl.parent)]
+    if testbed.helm.parent != testbed.kubectl.parent:
+        folders.append(str(testbed.helm.parent))
+    return [
+        f"export KUBECONFIG={shlex.quote(str(testbed.kubeconfig(persona)))}",
+        f"export KUBECACHEDIR={shlex.quote(str(testbed.layout.kubectl_cache))}",
+        f'export PATH={shlex.quote(os.pathsep.join(folders))}{os.pathsep}"$PATH"',
+    ]
+
+
+def next_steps(testbed: Testbed, *, with_cutline: bool) -> str:
+    """Shown after `up`."""
+    command = f"{Path(sys.executable)} -m cutline_testbed env --name {testbed.name}"
+    width = max(len(persona.name) for persona in personas.PERSONAS)
+    lines = [
+        "",
+        f"Testbed {testbed.name!r} is up. In a shell:",
+        "",
+        f'  eval "$({command})"',
+        "",
+        "and then be one of:",
+        "",
+    ]
+    for persona in personas.PERSONAS:
+        path = testbed.kubeconfig(persona.name)
+        lines.append(
+            f"  export KUBECONFIG={shlex.quote(str(path))}{' ' * (width - len(persona.name))}  # {persona.purpose}"
+        )
+    first = "kubectl cutline --help" if with_cutline else "kubectl get nodes"
+    return "\n".join([*lines, "", f"A first command to try: {first}", ""])

@@ -1,0 +1,231 @@
+"""A testbed: a real control plane with simulated nodes and known personas, by name.
+
+The command line and the end-to-end tests both work through this class. It refuses to share:
+each testbed has ports, certificates and data of its own, and commands on one testbed take turns.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cutline_testbed import components, identities, nodes, paths, state
+from cutline_testbed.control_plane import ControlPlane
+from cutline_testbed.errors import TestbedError
+from cutline_testbed.interrupts import undisturbed
+from cutline_testbed.kube_api import KubeApi
+from cutline_testbed.layout import Layout
+from cutline_testbed.locks import exclusive
+from cutline_testbed.pki import Authority
+from cutline_testbed.ports import choose_ports
+from cutline_testbed.report import Report
+from cutline_testbed.state import Options, State
+from cutline_testbed.toolchain import Toolchain, ensure_toolchain
+from cutline_testbed.waiting import wait_until
+
+SETTLED_WITHIN_S = 60.0
+# Before the control plane: a webhook that is gone must not delay what is stopped after it.
+CUTLINE_PROCESSES = (components.OPERATOR, components.WEBHOOK)
+
+
+class Testbed:
+    """One named testbed. Making the object does nothing; start() does."""
+
+    # The name is what users know it by; it is no test case.
+    __test__ = False
+
+    def __init__(self, name: str = "default", *, root: Path | None = None, report: Report | None = None) -> None:
+        self.layout = Layout(paths.valid_name(name), paths.states_dir(root) / name)
+        self.report = report if report is not None else Report()
+        self._toolchain: Toolchain | None = None
+        self._clients: dict[str, KubeApi] = {}
+
+    @property
+    def name(self) -> str:
+        return self.layout.name
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """The programs; the first use may build them."""
+        if self._toolchain is None:
+            self._toolchain = ensure_toolchain(self.report)
+        return self._toolchain
+
+    @property
+    def kubectl(self) -> Path:
+        return self.toolchain.path("kubectl")
+
+    @property
+    def helm(self) -> Path:
+        return self.toolchain.path("helm")
+
+    @property
+    def state(self) -> State:
+        found = state.load(self.layout.folder)
+        if found is None:
+            raise TestbedError(f"there is no testbed named {self.name!r}; `up` makes one")
+        return found
+
+    def kubeconfig(self, persona: str) -> Path:
+        """The kubeconfig of a persona; `admin-2` is the admin at the second API server."""
+        path = self.layout.kubeconfig(persona)
+        if not path.is_file():
+            raise TestbedError(f"testbed {self.name!r} has no kubeconfig for {persona!r}")
+        return path
+
+    def api(self, server: str = components.API_SERVER) -> KubeApi:
+        """The admin's client to one API server."""
+        if server not in self._clients:
+            authority = Authority(self.layout.pki)
+            credential = authority.client("admin", ("system:masters",))
+            self._clients[server] = KubeApi(self.state.ports[server], authority, credential)
+        return self._clients[server]
+
+    def locked(self) -> AbstractContextManager[None]:
+        return exclusive(self.layout.lock, f"testbed {self.name!r}", self.report)
+
+    def options_with(self, changes: Mapping[str, Any]) -> Options | None:
+        """The remembered options with some changed; None if nothing is to change."""
+        if not changes:
+            return None
+        remembered = state.load(self.layout.folder)
+        return replace(remembered.options if remembered else Options(), **changes)
+
+    def start(self, options: Options | None = None) -> bool:
+        """Bring it up, or find it up. Without options, those of the last start stand.
+
+        True if this call started it, so that whoever asked can undo exactly that.
+        """
+        # Before the lock: building takes minutes, and has a lock of its own.
+        _ = self.toolchain
+        with self.locked():
+            remembered = state.load(self.layout.folder)
+            if remembered is not None and self._plane(remembered).all_ready():
+                self._reuse(remembered, options)
+                return False
+            # Whatever of an earlier start is still there is of no use without the rest.
+            self._stop_processes()
+            try:
+                self._bring_up(options, remembered)
+            except BaseException:
+                with undisturbed():
+                    self._stop_processes()
+                raise
+        return True
+
+    def stop(self) -> None:
+        """Stop everything, last started first, and await each end. The data stays."""
+        with self.locked():
+            self.report.say(f"stopping testbed {self.name!r}")
+            self._stop_processes()
+
+    def clean(self) -> None:
+        """Stop it and remove all that it kept."""
+        with self.locked():
+            self._stop_processes()
+            if self.layout.folder.exists():
+                shutil.rmtree(self.layout.folder)
+
+    def status(self) -> dict[str, int | None]:
+        """The pid of each program, None for those that do not run."""
+        names = [*components.start_order(self.state.options), components.WEBHOOK, components.OPERATOR]
+        return {name: self.layout.process(name).pid() for name in names}
+
+    def is_ready(self) -> bool:
+        remembered = state.load(self.layout.folder)
+        return remembered is not None and self._plane(remembered).all_ready()
+
+    def start_component(self, name: str) -> None:
+        """Start one program of the control plane and await its readiness."""
+        plane = self._plane(self.state)
+        plane.start(name)
+        plane.relaunch_crashed()
+
+    def stop_component(self, name: str) -> None:
+        """Stop one program of the control plane (or of Cutline) and await its end."""
+        self.layout.process(name).stop()
+
+    def issue_kubeconfig(self, name: str, user: str, groups: Sequence[str] = ()) -> Path:
+        """A client certificate for any user a test needs to be, a kubelet say."""
+        return self._issuer(self.state).write_client(self.layout.kubeconfig(name), user, groups)
+
+    def token_kubeconfig(self, path: Path, namespace: str, account: str) -> Path:
+        """A kubeconfig with a fresh token of a service account."""
+        return self._issuer(self.state).write_account(path, self.api(), namespace, account)
+
+    def _reuse(self, remembered: State, options: Options | None) -> None:
+        if options is not None and options != remembered.options:
+            raise TestbedError(
+                f"testbed {self.name!r} is running with other options ({remembered.options}); `down` it first"
+            )
+        self.report.say(f"testbed {self.name!r} is running")
+        self._issuer(remembered).write_agent(self.api())
+
+    def _bring_up(self, options: Options | None, remembered: State | None) -> None:
+        prepared = self._prepare(options, remembered)
+        plane = self._plane(prepared)
+        self.report.say(f"starting testbed {self.name!r}")
+        plane.start(components.ETCD)
+        servers = components.api_servers(prepared.options)
+        # One after the other: on an empty etcd two would race to write the same first objects.
+        for server in servers:
+            plane.start(server)
+        others = [components.CONTROLLER_MANAGER, components.SCHEDULER, components.KWOK]
+        identities.create_personas(self.api(), prepared.options)
+        for component in others:
+            plane.launch(component)
+        nodes.create_missing_nodes(self.api(), prepared.options.nodes)
+        for component in others:
+            plane.await_ready(component)
+        self._settle(plane)
+        self._issuer(prepared).write_agent(self.api())
+
+    def _settle(self, plane: ControlPlane) -> None:
+        """Await what a user's first command needs: nodes to run on, accounts to run as."""
+        api = self.api()
+        wait_until(
+            lambda: nodes.nodes_ready(api),
+            "every simulated node was ready",
+            SETTLED_WITHIN_S,
+            process=plane.process(components.KWOK),
+        )
+        wait_until(
+            lambda: api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None,
+            "the default service account existed",
+            SETTLED_WITHIN_S,
+            process=plane.process(components.CONTROLLER_MANAGER),
+        )
+
+    def _prepare(self, options: Options | None, remembered: State | None) -> State:
+        """Everything on disk that the programs will read."""
+        layout = self.layout
+        layout.run.mkdir(parents=True, exist_ok=True)
+        layout.folder.chmod(0o700)
+        wanted = options or (remembered.options if remembered else Options())
+        ports = choose_ports(
+            components.port_names(wanted),
+            remembered.ports if remembered else {},
+            state.ports_of_others(layout.folder.parent, self.name),
+        )
+        prepared = State(options=wanted, ports=ports)
+        state.save(layout.folder, prepared)
+        self._clients.clear()
+        shutil.copyfile(Path(__file__).with_name("audit_policy.yaml"), layout.audit_policy)
+        self._issuer(prepared).write_all()
+        return prepared
+
+    def _issuer(self, prepared: State) -> identities.Issuer:
+        return identities.Issuer(self.layout, prepared)
+
+    def _plane(self, prepared: State) -> ControlPlane:
+        return ControlPlane(self.layout, prepared, lambda: self.toolchain, self.api)
+
+    def _stop_processes(self) -> None:
+        """By what may run, not by what should: options may have changed since."""
+        most = components.start_order(Options(api_servers=5))
+        for name in (*CUTLINE_PROCESSES, *reversed(most)):
+            self.layout.process(name).stop()

@@ -1,0 +1,101 @@
+"""The programs of the testbed: found in the cache, or built there once.
+
+A warm start reads a folder and touches no network and no compiler. A build goes to a folder of
+its own that is renamed when complete, so no half-filled one is ever found. It refuses to use
+programs from PATH: only what the pinned go.mod says (or, told so, KUBEBUILDER_ASSETS) is run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cutline_testbed import paths, programs
+from cutline_testbed.errors import TestbedError
+from cutline_testbed.go_build import build_into
+from cutline_testbed.go_sdk import GoSdk, find_go, require_go
+from cutline_testbed.locks import exclusive
+from cutline_testbed.report import Report
+from cutline_testbed.toolchain_key import build_key, source_key
+
+ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
+# What envtest's archives hold. Everything else has to be built all the same.
+ASSETS_PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
+STAGES_FILE = "kwok-stages.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """Complete: every program has a path, and kwok has its stages."""
+
+    folder: Path
+    binaries: Mapping[str, Path]
+    stages: Path
+
+    def path(self, program: str) -> Path:
+        return self.binaries[program]
+
+
+def ensure_toolchain(report: Report) -> Toolchain:
+    """Return the programs, building those that are missing."""
+    assets = assets_from(os.environ)
+    wanted = tuple(name for name in programs.PACKAGES if name not in assets)
+    if assets:
+        report.say(
+            f"{', '.join(assets)} come from {ASSETS_VARIABLE}; "
+            f"{', '.join(wanted)} are not in such a folder and are built from source"
+        )
+    sdk = find_go()
+    source = _source_key(wanted)
+    folder = find_built(source, sdk)
+    if folder is None:
+        folder = _build(wanted, source, sdk, report)
+    built = {name: folder / name for name in wanted}
+    return Toolchain(folder=folder, binaries={**built, **assets}, stages=folder / STAGES_FILE)
+
+
+def assets_from(environment: Mapping[str, str]) -> dict[str, Path]:
+    """The programs that KUBEBUILDER_ASSETS provides; all three or none."""
+    folder = environment.get(ASSETS_VARIABLE)
+    if not folder:
+        return {}
+    found = {name: Path(folder) / name for name in ASSETS_PROGRAMS}
+    missing = [name for name, path in found.items() if not os.access(path, os.X_OK)]
+    if missing:
+        raise TestbedError(f"{ASSETS_VARIABLE}={folder} has no executable {', '.join(missing)}; unset it to build them")
+    return found
+
+
+def find_built(source: str, sdk: GoSdk) -> Path | None:
+    """The folder of a finished build, if there is one."""
+    exact = paths.cache_dir() / build_key(source, sdk.version)
+    if exact.is_dir():
+        return exact
+    if sdk.path is not None:
+        return None
+    # No Go here at all: rather than fetch one, take what another Go built from the same sources.
+    others = sorted(paths.cache_dir().glob(build_key(source, "go*")))
+    return others[-1] if others else None
+
+
+def _source_key(wanted: tuple[str, ...]) -> str:
+    source = paths.toolchain_source()
+    return source_key(
+        (source / "go.mod").read_bytes(),
+        (source / "go.sum").read_bytes(),
+        programs.linker_flags(),
+        wanted,
+        programs.KWOK_STAGES,
+    )
+
+
+def _build(wanted: tuple[str, ...], source: str, sdk: GoSdk, report: Report) -> Path:
+    target = paths.cache_dir() / build_key(source, sdk.version)
+    with exclusive(paths.cache_dir() / ".lock", "building the testbed's programs", report):
+        # Whoever held the lock before us may have built just this.
+        if not target.is_dir():
+            go = require_go(sdk, report)
+            build_into(target, go, wanted, paths.toolchain_source(), STAGES_FILE, report)
+    return target

@@ -1,0 +1,156 @@
+"""Drafting a proposal from a denial, after the answer, best effort.
+
+GitOps controllers and agents repeat what was denied: one live draft per actor, target
+and effects, of which the newest replaces unsigned older ones, and a limit per actor.
+The proposer of a draft is the one who was denied. Nothing that is decided depends on a draft.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cutline.api.fields import Fields
+from cutline.api.proposals import API_VERSION, KIND, stamped_spec
+from cutline.domain.change import Change
+from cutline.domain.effect import Effect
+from cutline.domain.errors import CutlineError
+from cutline.domain.kind import Role
+from cutline.domain.policy import OnDeny
+from cutline.domain.render import action_of
+from cutline.domain.tree import JsonObject
+from cutline.domain.user import User
+from cutline.domain.verdict import Conclusion, Verdict
+from cutline.kube.client import KubeClient
+from cutline.kube.errors import KubeError, NotFound
+from cutline.kube.resources import PROPOSALS
+from cutline.kube.world import WorldReader
+from cutline_webhook.policies import PolicyStore
+from cutline_webhook.proposing import Draft, ProposalMaker
+
+_log = logging.getLogger(__name__)
+
+MOST_PER_ACTOR = 20
+DRAFT_LABEL = "cutline.dev/draft-by"  # which actor a draft was made for, as a hash
+_QUEUE_LENGTH = 200
+_HASH_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A denied change that should become a draft."""
+
+    actor: User
+    change: Change
+    effects: frozenset[Effect]
+
+
+def wish_of(verdict: Verdict, actor: User) -> Wish | None:
+    """The draft that a verdict asks for: its policy says so, and nobody has proposed it yet."""
+    if verdict.conclusion is not Conclusion.UNSIGNED or not verdict.is_denied or verdict.change is None:
+        return None
+    if verdict.evaluations and any(actor.is_same_as(one.proposal.proposer) for one in verdict.evaluations):
+        return None
+    if not any(line.policy.on_deny is OnDeny.DRAFT for line in verdict.lines):
+        return None
+    return Wish(actor, verdict.change, verdict.effects)
+
+
+class Drafter:
+    """Works a bounded queue of wishes; what does not fit is dropped, for it will come again."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        maker: ProposalMaker,
+        reader: WorldReader,
+        policies: PolicyStore,
+        system_namespace: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._maker = maker
+        self._reader = reader
+        self._policies = policies
+        self._system_namespace = system_namespace
+        self._now = clock
+        self._queue: asyncio.Queue[Wish] = asyncio.Queue(_QUEUE_LENGTH)
+
+    def offer(self, wish: Wish) -> None:
+        """Queue a wish; never waits and never fails."""
+        try:
+            self._queue.put_nowait(wish)
+        except asyncio.QueueFull:
+            _log.warning("draft dropped: the queue is full")
+
+    async def run(self) -> None:
+        """Make drafts until cancelled; no failure ends it."""
+        while True:
+            wish = await self._queue.get()
+            try:
+                await self._draft(wish)
+            except (KubeError, CutlineError) as error:
+                _log.info("no draft for %s by %s: %s", wish.change.target, wish.actor.username, error)
+            except Exception:
+                _log.exception("drafting failed")
+
+    async def _draft(self, wish: Wish) -> None:
+        namespace = wish.change.target.namespace or self._system_namespace
+        name = draft_name(wish)
+        if not await self._makes_room(wish, namespace, name):
+            return
+        author_spec = _spec_of(wish)
+        draft = Draft(namespace, name, Fields(author_spec, "spec"), wish.actor)
+        proposal = await self._maker.make(draft, self._policies.current(), self._now())
+        tree = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": name, "namespace": namespace, "labels": {DRAFT_LABEL: _hash(wish.actor.username)}},
+            "spec": dict(stamped_spec(author_spec, proposal)),
+        }
+        await self._client.create(PROPOSALS, tree, namespace)
+        _log.info("drafted proposal %s/%s for %s", namespace, name, wish.actor.username)
+
+    async def _makes_room(self, wish: Wish, namespace: str, name: str) -> bool:
+        """Whether a draft may be made: the same one does not stand yet, and the actor has some left."""
+        try:
+            existing = await self._reader.proposal(namespace, name)
+        except NotFound:
+            mine = await self._client.list(PROPOSALS, label_selector=f"{DRAFT_LABEL}={_hash(wish.actor.username)}")
+            return len(mine) < MOST_PER_ACTOR
+        is_same = any(entry.change.digest == wish.change.digest for entry in existing.changes)
+        is_current = self._now() < existing.decide_by
+        if (is_same and is_current) or await self._reader.signoffs(existing):
+            return False
+        await self._client.delete(PROPOSALS, name, namespace, uid=existing.uid)
+        return True
+
+
+def draft_name(wish: Wish) -> str:
+    """One name per actor, target and effects: a repeated denial meets its own draft."""
+    target = wish.change.target
+    effects = "+".join(sorted(wish.effects))
+    seed = "\n".join((wish.actor.username, target.group, target.kind, target.namespace, target.name, effects))
+    action = action_of(wish.effects)
+    prefix = f"{action.value.lower() if action else 'change'}-{target.name}"[:48].strip("-.")
+    return f"{prefix}-{_hash(seed)}"
+
+
+def _spec_of(wish: Wish) -> JsonObject:
+    target = wish.change.target
+    action = action_of(wish.effects)
+    spec = {
+        "action": action.value if action else "",
+        "target": {"group": target.group, "kind": target.kind, "name": target.name},
+        "why": {"summary": "Drafted by the gate from a denied request; its sender has not said why."},
+    }
+    # A drain is a cordon and every pod: the gate renders it whole.
+    if wish.effects == {Effect.DRAIN} and target.kind_row.role is Role.NODE and wish.change.fields:
+        return {**spec, "drain": {}}
+    return {**spec, "changes": [{"canonical": wish.change.canonical}]}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
