@@ -28,9 +28,7 @@ async def read_record(session: Session, name: str) -> Record:
         proposal = proposal_of(tree)
     except BadObject as error:
         raise CliError(f"proposal {name} did not pass Cutline's gate and means nothing: {error}") from error
-    signoffs = await session.client.list(
-        SIGNOFFS, session.namespace, field_selector=f"spec.proposalUID={proposal.uid}"
-    )
+    signoffs = await session.client.list(SIGNOFFS, session.namespace, field_selector=f"spec.proposalUID={proposal.uid}")
     return Record(tree, proposal, of_proposal(proposal, _readable(signoffs)))
 
 

@@ -49,18 +49,29 @@ class Stored:
         """What the webhook's callers are to trust, as PEM."""
         return _text(self.webhook, _BUNDLE)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the webhook can serve with what is stored."""
+        return self._serving is not None and bool(self.bundle)
+
+    @property
+    def authority_pair(self) -> KeyPair | None:
+        """The authority with its key; None where there is none that can be read."""
+        return _pair(self.authority)
+
+    @property
+    def _serving(self) -> KeyPair | None:
+        return _pair(self.webhook) if self.path else None
+
     def state(self, *, configurations_exist: bool, configured_since: datetime | None) -> CertificateState:
         """What the Secrets say about the certificates."""
         return CertificateState(
-            authority=self._pair(self.authority),
+            authority=self.authority_pair,
             bundle=certificates.read_bundle(self.bundle),
-            serving=self._pair(self.webhook) if self.path else None,
+            serving=self._serving,
             configurations_exist=configurations_exist,
             configured_since=configured_since,
         )
-
-    def _pair(self, secret: JsonObject | None) -> KeyPair | None:
-        return certificates.read_pair(_text(secret, _CERTIFICATE), _text(secret, _KEY))
 
 
 def after(stored: Stored, state: CertificateState, step: Step, names: frozenset[str], now: datetime) -> Stored:
@@ -138,6 +149,10 @@ def _with_data(secret: JsonObject | None, data: Mapping[str, str]) -> JsonObject
     if secret is None:
         return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": encoded}
     return {**secret, "data": {**(secret.get("data") or {}), **encoded}}
+
+
+def _pair(secret: JsonObject | None) -> KeyPair | None:
+    return certificates.read_pair(_text(secret, _CERTIFICATE), _text(secret, _KEY))
 
 
 def _text(secret: JsonObject | None, key: str) -> str:

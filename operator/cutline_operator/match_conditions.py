@@ -48,30 +48,25 @@ _IS_SCALE_UP: Final = (
     " && oldObject.spec.all(k, k in object.spec))"
 )
 
-WORKLOAD_CHANGES = Condition(
-    "something-may-be-gated", f"{_LABELS_DIFFER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})"
-)
+WORKLOAD_CHANGES = Condition("something-may-be-gated", f"{_LABELS_DIFFER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})")
 FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
 LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
-SPEC_OR_LABELS_DIFFER = Condition(
+DELETED_OR_SPEC_OR_LABELS_DIFFER = Condition(
     "deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS} || {_LABELS_DIFFER}"
 )
-SPEC_DIFFERS = Condition("deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS}")
-# A collection is deleted object by object, and the request then names none.
-OF_CUTLINE = Condition("of-cutline", "oldObject.metadata.name.endsWith('.cutline.dev')")
-
-# The kubelet of the pod's own node, which deletes a pod once it has ended.
-_IS_KUBELET_OF_POD: Final = (
-    "request.operation == 'DELETE' && request.subResource == ''"
-    " && 'system:nodes' in request.userInfo.?groups.orValue([])"
-    " && has(oldObject.spec) && has(oldObject.spec.nodeName) && oldObject.spec.nodeName != ''"
-    " && request.userInfo.username == 'system:node:' + oldObject.spec.nodeName"
+DELETED_OR_SPEC_DIFFERS = Condition("deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS}")
+# A collection is deleted object by object, and the request then names none: the old object does.
+CUTLINES_DELETED_OR_SPEC_DIFFERS = Condition(
+    "cutlines-deleted-or-changed",
+    f"oldObject.metadata.name.endsWith('.cutline.dev') && (request.operation == 'DELETE' || {_SPEC_DIFFERS})",
 )
-
-
-def kubelet_of_pod() -> Condition:
-    """False for the kubelet that removes a pod of its own node."""
-    return Condition("exempt-kubelet", f"!({_IS_KUBELET_OF_POD})")
+# Its kubelet deletes a pod once it has ended.
+NOT_ITS_KUBELET = Condition(
+    "not-its-kubelet",
+    "!('system:nodes' in request.userInfo.?groups.orValue([])"
+    " && oldObject.?spec.?nodeName.orValue('') != ''"
+    " && request.userInfo.username == 'system:node:' + oldObject.?spec.?nodeName.orValue(''))",
+)
 
 
 def not_sent_by(username: str) -> Condition:
@@ -107,5 +102,5 @@ def _act(identity: ExemptIdentity) -> str:
         f"(request.operation == {_quoted(identity.operation.value)}"
         f" && request.resource.group == {_quoted(identity.api_group)}"
         f" && request.resource.resource == {_quoted(identity.resource)}"
-        f" && request.subResource == {_quoted(identity.subresource)})"
+        f" && request.?subResource.orValue('') == {_quoted(identity.subresource)})"
     )

@@ -54,10 +54,8 @@ class Owner:
 
 def gate(connection: Connection, owner: Owner, exempt: Iterable[ExemptIdentity]) -> dict[str, Any]:
     """The ValidatingWebhookConfiguration behind which every gated change is judged."""
-    webhooks = [
-        {**_webhook(f"{name}.gate.cutline.dev", connection, "gate", rules, matching), **scope}
-        for name, rules, matching, scope in _gated(tuple(exempt))
-    ]
+    rows = tuple(exempt)
+    webhooks = [_judged(gated, connection, rows) for gated in _gated()]
     return _configuration("ValidatingWebhookConfiguration", GATE, owner, webhooks)
 
 
@@ -90,78 +88,61 @@ def _not_own(account: str) -> list[Condition]:
     return [conditions.not_sent_by(account)]
 
 
-_Gated = tuple[str, list[dict[str, Any]], list[Condition], dict[str, Any]]
+@dataclass(frozen=True, slots=True)
+class _Gated:
+    """One webhook of the gate: what it is asked about, under which conditions, where."""
+
+    name: str
+    rules: tuple[dict[str, Any], ...]
+    matching: Condition | None = None
+    in_scope_only: bool = True
 
 
-def _gated(exempt: tuple[ExemptIdentity, ...]) -> Iterable[_Gated]:
-    """Each webhook of the gate: its name, its rules, its conditions, its namespaces.
-
-    Namespaces are matched without a selector: on their update it would read the new labels, and
+def _gated() -> Iterable[_Gated]:
+    """Namespaces are matched without a selector: on their update it would read the new labels, and
     the webhook would not be asked when the label is taken away.
     """
     workloads = [kind for kind in KINDS if kind.role is Role.WORKLOAD]
-    scales = [f"{kind.resource}/scale" for kind in workloads if kind.scales]
-    in_scope = {"namespaceSelector": {"matchExpressions": [{"key": SCOPE_LABEL, "operator": "Exists"}]}}
-
-    def unless_exempt(*more: Condition, of: Iterable[str]) -> list[Condition]:
-        resources = frozenset(of)
-        rows = [row for row in exempt if _resource_of(row) in resources]
-        return [conditions.exempt_identities(rows), *more] if rows else [*more]
-
-    names = [kind.resource for kind in workloads]
-    yield (
-        "workloads",
-        [_rule_for(kinds.DEPLOYMENT, (_UPDATE,), *names)],
-        unless_exempt(conditions.WORKLOAD_CHANGES, of=names),
-        in_scope,
-    )
-    yield (
-        "scales",
-        [_rule_for(kinds.DEPLOYMENT, (_UPDATE,), *scales)],
-        unless_exempt(conditions.FEWER_REPLICAS, of=scales),
-        in_scope,
-    )
-    removals = [_rule_for(kinds.POD, (_DELETE,), "pods"), _rule_for(kinds.POD, (_CREATE,), "pods/eviction")]
-    yield (
-        "pods",
-        removals,
-        unless_exempt(conditions.kubelet_of_pod(), of=("pods", "pods/eviction")),
-        in_scope,
-    )
-    yield (
-        "podlabels",
-        [_rule_for(kinds.POD, (_UPDATE,), "pods")],
-        unless_exempt(conditions.LABELS_DIFFER, of=("pods",)),
-        in_scope,
-    )
-    yield (
-        "nodes",
-        [_rule_for(kinds.NODE, (_UPDATE, _DELETE), "nodes")],
-        unless_exempt(conditions.SPEC_OR_LABELS_DIFFER, of=("nodes",)),
-        {},
-    )
-    yield (
-        "namespaces",
-        [_rule_for(kinds.NAMESPACE, (_UPDATE,), "namespaces")],
-        unless_exempt(conditions.LABELS_DIFFER, of=("namespaces",)),
-        {},
-    )
-    yield (
-        "policies",
-        [_rule_for(kinds.POLICY, (_UPDATE, _DELETE), kinds.POLICY.resource)],
-        unless_exempt(conditions.SPEC_DIFFERS, of=(kinds.POLICY.resource,)),
-        {},
-    )
-    yield (
-        "definitions",
-        [_rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)],
-        unless_exempt(conditions.OF_CUTLINE, conditions.SPEC_DIFFERS, of=(kinds.DEFINITION.resource,)),
-        {},
+    changes = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(kind.resource for kind in workloads))
+    scales = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/scale" for kind in workloads if kind.scales))
+    deletes = _rule_for(kinds.POD, (_DELETE,), "pods")
+    evictions = _rule_for(kinds.POD, (_CREATE,), "pods/eviction")
+    labels = _rule_for(kinds.POD, (_UPDATE,), "pods")
+    nodes = _rule_for(kinds.NODE, (_UPDATE, _DELETE), kinds.NODE.resource)
+    namespaces = _rule_for(kinds.NAMESPACE, (_UPDATE,), kinds.NAMESPACE.resource)
+    policies = _rule_for(kinds.POLICY, (_UPDATE, _DELETE), kinds.POLICY.resource)
+    definitions = _rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)
+    return (
+        _Gated("workloads", (changes,), conditions.WORKLOAD_CHANGES),
+        _Gated("scales", (scales,), conditions.FEWER_REPLICAS),
+        _Gated("pods", (deletes,), conditions.NOT_ITS_KUBELET),
+        _Gated("evictions", (evictions,)),
+        _Gated("podlabels", (labels,), conditions.LABELS_DIFFER),
+        _Gated("nodes", (nodes,), conditions.DELETED_OR_SPEC_OR_LABELS_DIFFER, in_scope_only=False),
+        _Gated("namespaces", (namespaces,), conditions.LABELS_DIFFER, in_scope_only=False),
+        _Gated("policies", (policies,), conditions.DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
+        _Gated("definitions", (definitions,), conditions.CUTLINES_DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
     )
 
 
-def _resource_of(row: ExemptIdentity) -> str:
-    return f"{row.resource}/{row.subresource}" if row.subresource else row.resource
+def _judged(gated: _Gated, connection: Connection, exempt: tuple[ExemptIdentity, ...]) -> dict[str, Any]:
+    exempt_here = [row for row in exempt if any(_is_about(rule, row) for rule in gated.rules)]
+    matching = [conditions.exempt_identities(exempt_here)] if exempt_here else []
+    if gated.matching is not None:
+        matching.append(gated.matching)
+    webhook = _webhook(f"{gated.name}.gate.cutline.dev", connection, "gate", list(gated.rules), matching)
+    if gated.in_scope_only:
+        webhook["namespaceSelector"] = {"matchExpressions": [{"key": SCOPE_LABEL, "operator": "Exists"}]}
+    return webhook
+
+
+def _is_about(rule: Mapping[str, Any], row: ExemptIdentity) -> bool:
+    resource = f"{row.resource}/{row.subresource}" if row.subresource else row.resource
+    return (
+        row.operation.value in rule["operations"]
+        and row.api_group in rule["apiGroups"]
+        and resource in rule["resources"]
+    )
 
 
 def _rule_for(kind: Kind, operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
@@ -227,8 +208,13 @@ def _configuration(kind: str, name: str, owner: Owner, webhooks: list[dict[str, 
     return {"apiVersion": _API_VERSION, "kind": kind, "metadata": metadata, "webhooks": webhooks}
 
 
-def bundle_of(webhook: Mapping[str, Any]) -> str:
-    """The certificates (PEM) that a stored webhook trusts; empty where they cannot be read."""
+def bundles_of(configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    """The certificates (PEM) that each webhook of a stored configuration trusts."""
+    return tuple(_bundle_of(webhook) for webhook in configuration.get("webhooks") or ())
+
+
+def _bundle_of(webhook: Mapping[str, Any]) -> str:
+    """Empty where it cannot be read."""
     try:
         return base64.b64decode((webhook.get("clientConfig") or {}).get("caBundle") or "", validate=True).decode()
     except ValueError:

@@ -14,7 +14,7 @@ from cutline_testbed import clusters, components
 from cutline_testbed.cutline_processes import CutlineProcesses
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.guidance import environment_lines, next_steps
-from cutline_testbed.install import ensure_installed, install
+from cutline_testbed.install import ensure_installed, install, say_if_unanswered
 from cutline_testbed.interrupts import end_on_signals, undisturbed
 from cutline_testbed.report import Report
 from cutline_testbed.state import Options
@@ -44,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
 def _up(testbed: Testbed, arguments: argparse.Namespace) -> int:
     started = testbed.start(_options(arguments, testbed))
     try:
-        if not arguments.bare:
+        if arguments.bare:
+            say_if_unanswered(testbed)
+        else:
             ensure_installed(testbed)
     except KeyboardInterrupt:
         # A failed installation leaves the control plane up to be looked at; an unwanted one does not.

@@ -42,7 +42,7 @@ class ControlPlane:
 
     def await_ready(self, component: str) -> None:
         process = self.process(component)
-        wait_until(lambda: self.is_ready(component), f"{component} was ready", READY_WITHIN_S, process=process)
+        wait_until(lambda: self.is_ready(component), f"{component} was ready", READY_WITHIN_S, process)
 
     def start(self, component: str) -> None:
         self.launch(component)

@@ -55,7 +55,9 @@ class CutlineProcesses:
         ports = self.testbed.state.ports
         arguments = ["--listen", f"{HOST}:{ports['webhook']}", "--metrics-listen", f"{HOST}:{ports['webhook-metrics']}"]
         self._start(self.webhook, "cutline_webhook", arguments)
-        wait_until(self.webhook_ready, "the webhook was ready", READY_WITHIN_S, process=self.webhook)
+        # It serves with a certificate that the operator issues, so the reason may be over there.
+        involved = [self.webhook, *([self.operator] if self.operator.pid() is not None else [])]
+        wait_until(self.webhook_ready, "the webhook was ready", READY_WITHIN_S, *involved)
 
     def start_operator(self) -> None:
         arguments = ["--metrics-listen", f"{HOST}:{self.testbed.state.ports['operator-metrics']}"]
@@ -84,7 +86,8 @@ class CutlineProcesses:
             lambda: gate_is_configured(self.testbed.api().get(GATE_PATH)),
             "the operator had configured the gate",
             GATED_WITHIN_S,
-            process=self.operator,
+            self.webhook,
+            self.operator,
             poll_s=0.2,
         )
 

@@ -25,7 +25,10 @@ def build_into(target: Path, go: Path, wanted: Sequence[str], source: Path, stag
     """Build `wanted` and put them, with kwok's stages, at `target`; all of it or nothing."""
     started = time.monotonic()
     report.say(f"building {', '.join(wanted)} from source into {target}")
-    report.say("a first build takes 10 to 20 minutes on two cores and 6 GB of disk with Go's caches; interrupted, it goes on later")
+    report.say(
+        "a first build takes 10 to 20 minutes on two cores, and 6 GB of disk with Go's caches; "
+        "interrupted, it goes on where it stopped"
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     _discard_leftovers(target.parent)
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))

@@ -16,14 +16,11 @@ from cutline_testbed.testbed import Testbed
 
 def environment_lines(testbed: Testbed, persona: str = "admin") -> list[str]:
     """Lines for `eval`: this persona's kubeconfig, our kubectl and helm, the venv's programs."""
-    folders = [str(Path(sys.executable).parent), str(testbed.kubectl.parent)]
-    if testbed.helm.parent != testbed.kubectl.parent:
-        folders.append(str(testbed.helm.parent))
-    return [
-        f"export KUBECONFIG={shlex.quote(str(testbed.kubeconfig(persona)))}",
-        f"export KUBECACHEDIR={shlex.quote(str(testbed.layout.kubectl_cache))}",
-        f'export PATH={shlex.quote(os.pathsep.join(folders))}{os.pathsep}"$PATH"',
-    ]
+    environment = testbed.environment(persona)
+    lines = [f"export {name}={shlex.quote(environment[name])}" for name in ("KUBECONFIG", "KUBECACHEDIR")]
+    # Not the whole PATH: it is the evaluating shell's that is to be put behind ours.
+    ours = environment["PATH"].removesuffix(os.environ.get("PATH", os.defpath))
+    return [*lines, f'export PATH={shlex.quote(ours)}"$PATH"']
 
 
 def next_steps(testbed: Testbed, *, with_cutline: bool) -> str:

@@ -72,7 +72,15 @@ def ensure_installed(testbed: Testbed) -> None:
     install(testbed)
 
 
-def testbed_values() -> dict[str, Any]:
+def say_if_unanswered(testbed: Testbed) -> None:
+    """A gate outlives its webhook on purpose; whoever starts only the cluster should know."""
+    if CutlineProcesses(testbed).webhook.pid() is None and testbed.api().get(GATE_PATH) is not None:
+        testbed.report.say(
+            "Cutline is installed here but was not started: gated changes are refused until `up` without --bare"
+        )
+
+
+def values_for_testbed() -> dict[str, Any]:
     """What the chart must know about this cluster that is true of no other."""
     return {
         "humans": {"userGroups": ["people"]},
@@ -109,7 +117,7 @@ def _chart_arguments(testbed: Testbed) -> list[str]:
     layout = testbed.layout
     layout.cutline.mkdir(exist_ok=True, mode=0o700)
     values = layout.cutline / "values.yaml"
-    values.write_text(yaml.safe_dump(testbed_values(), sort_keys=False))
+    values.write_text(yaml.safe_dump(values_for_testbed(), sort_keys=False))
     url = f"https://{HOST}:{testbed.state.ports['webhook']}"
     settings = {"webhook.externalURL": url, "webhook.replicas": "0", "operator.replicas": "0"}
     sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]

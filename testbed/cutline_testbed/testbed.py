@@ -6,11 +6,15 @@ each testbed has ports, certificates and data of its own, and commands on one te
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from cutline_testbed import components, identities, nodes, paths, state
@@ -76,6 +80,29 @@ class Testbed:
         if not path.is_file():
             raise TestbedError(f"testbed {self.name!r} has no kubeconfig for {persona!r}")
         return path
+
+    def environment(self, persona: str = "admin") -> dict[str, str]:
+        """For a child process that is to act as this persona: our kubectl and helm, and Python's
+        own folder, where `kubectl cutline` is found."""
+        folders = [Path(sys.executable).parent, self.kubectl.parent, self.helm.parent]
+        search = [*dict.fromkeys(map(str, folders)), os.environ.get("PATH", os.defpath)]
+        return {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig(persona)),
+            "KUBECACHEDIR": str(self.layout.kubectl_cache),
+            "PATH": os.pathsep.join(search),
+        }
+
+    def run_kubectl(self, persona: str, *arguments: str, stdin: str | None = None) -> CompletedProcess[str]:
+        """kubectl as this persona; the caller judges the exit code."""
+        return subprocess.run(
+            [self.kubectl, *arguments],
+            env=self.environment(persona),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def api(self, server: str = components.API_SERVER) -> KubeApi:
         """The admin's client to one API server."""
@@ -191,13 +218,13 @@ class Testbed:
             lambda: nodes.nodes_ready(api),
             "every simulated node was ready",
             SETTLED_WITHIN_S,
-            process=plane.process(components.KWOK),
+            plane.process(components.KWOK),
         )
         wait_until(
             lambda: api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None,
             "the default service account existed",
             SETTLED_WITHIN_S,
-            process=plane.process(components.CONTROLLER_MANAGER),
+            plane.process(components.CONTROLLER_MANAGER),
         )
 
     def _prepare(self, options: Options | None, remembered: State | None) -> State:

@@ -42,15 +42,15 @@ def ensure_toolchain(report: Report) -> Toolchain:
     """Return the programs, building those that are missing."""
     assets = assets_from(os.environ)
     wanted = tuple(name for name in programs.PACKAGES if name not in assets)
-    if assets:
-        report.say(
-            f"{', '.join(assets)} come from {ASSETS_VARIABLE}; "
-            f"{', '.join(wanted)} are not in such a folder and are built from source"
-        )
     sdk = find_go()
     source = _source_key(wanted)
     folder = find_built(source, sdk)
     if folder is None:
+        if assets:
+            report.say(
+                f"{', '.join(assets)} come from {ASSETS_VARIABLE}; "
+                f"{', '.join(wanted)} are not in such a folder and are built from source"
+            )
         folder = _build(wanted, source, sdk, report)
     built = {name: folder / name for name in wanted}
     return Toolchain(folder=folder, binaries={**built, **assets}, stages=folder / STAGES_FILE)
@@ -61,7 +61,7 @@ def assets_from(environment: Mapping[str, str]) -> dict[str, Path]:
     folder = environment.get(ASSETS_VARIABLE)
     if not folder:
         return {}
-    found = {name: Path(folder) / name for name in ASSETS_PROGRAMS}
+    found = {name: Path(folder).resolve() / name for name in ASSETS_PROGRAMS}
     missing = [name for name, path in found.items() if not os.access(path, os.X_OK)]
     if missing:
         raise TestbedError(f"{ASSETS_VARIABLE}={folder} has no executable {', '.join(missing)}; unset it to build them")

@@ -18,24 +18,24 @@ def wait_until(
     condition: Callable[[], bool],
     what: str,
     timeout_s: float,
-    process: ManagedProcess | None = None,
+    *processes: ManagedProcess,
     poll_s: float = POLL_S,
 ) -> None:
     """Return as soon as the condition holds.
 
-    `process` is the program it depends on: when that one is dead there is nothing to wait for,
-    and the end of its log says more than a timeout would.
+    `processes` are the programs it depends on: when one is dead there is nothing to wait for, and
+    the ends of their logs say more than a timeout would.
     """
     deadline = time.monotonic() + timeout_s
     while not condition():
-        if process is not None and process.pid() is None:
-            raise TestbedError(f"{process.name} ended before {what}.{_quoted(process)}")
+        for process in processes:
+            if process.pid() is None:
+                raise TestbedError(f"{process.name} ended before {what}.{_quoted(process)}")
         if time.monotonic() > deadline:
-            raise TestbedError(f"{what}: not within {timeout_s:.0f} s.{_quoted(process)}")
+            quotes = "".join(_quoted(process) for process in processes)
+            raise TestbedError(f"{what}: not within {timeout_s:.0f} s.{quotes}")
         time.sleep(poll_s)
 
 
-def _quoted(process: ManagedProcess | None) -> str:
-    if process is None:
-        return ""
-    return f" The end of {process.log}:\n{process.log_tail()}"
+def _quoted(process: ManagedProcess) -> str:
+    return f"\nThe end of {process.log}:\n{process.log_tail()}"

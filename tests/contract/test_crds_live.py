@@ -392,6 +392,24 @@ def test_metadata_may_still_be_written(kubectl: Kubectl, existing: dict[str, dic
     kubectl.ok("label", "--overwrite", plural, existing[plural]["metadata"]["name"], "seen=yes")
 
 
+def test_the_largest_proposal_costs_no_more_than_rules_may(kubectl: Kubectl, api: Api) -> None:
+    # The API server gives up on an object whose rules are too much work, also when only its labels change.
+    full = CASES["remediationproposals"].full
+    (change,), (requirement,) = full["spec"]["changes"], full["spec"]["requirement"]
+    line = {**requirement, "from": [{"userGroup": f"{'g' * 250}{number}"} for number in range(16)]}
+    spec = {
+        "proposer": {"groups": ["x" * 128] * 1024},
+        "changes": [{**change, "canonical": "c" * 512, "summary": "s" * 512}] * 512,
+        "requirement": [line] * 64,
+        "why": {"evidence": [{"source": "s" * 256, "claim": "c" * 1024, "link": "https://" + "l" * 2040}] * 20},
+    }
+    largest = merge(full, {"metadata": {"name": "largest"}, "spec": spec})
+    assert api.create(largest)[1] == []
+    kubectl.ok("create", "-f", "-", stdin=largest)
+    kubectl.ok("label", "rprop", "largest", "seen=yes")
+    kubectl.ok("delete", "rprop", "largest")
+
+
 @pytest.mark.parametrize("plural", ["remediationproposals", "admittedchanges"])
 def test_status_is_written_through_its_own_door_only(kubectl: Kubectl, plural: str) -> None:
     status = {"remediationproposals": {"phase": "Approved"}, "admittedchanges": {"state": "Settled"}}[plural]

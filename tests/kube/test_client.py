@@ -156,7 +156,7 @@ def test_a_limited_list_is_one_request(tmp_path: Path) -> None:
     [
         web.Response(text="<html>", content_type="text/html"),
         web.Response(text="[]", content_type="application/json"),
-        web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
+        web.Response(status=302, headers={"Location": "/elsewhere"}),
         status(503, "ServiceUnavailable"),
         web.Response(status=429, headers={"Retry-After": "2"}),
     ],

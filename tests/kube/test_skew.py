@@ -50,6 +50,8 @@ def test_a_clock_that_was_set_is_believed_at_once() -> None:
     reported = clocks.seconds(EPOCH + 1)
     assert reported is not None
     assert reported > 58
+    observe(clocks, EPOCH + 2, 0, 0.001, 0.001)
+    assert clocks.seconds(EPOCH + 2) == 0
 
 
 def test_nothing_is_known_without_a_recent_answer() -> None:

@@ -7,7 +7,9 @@ from ipaddress import IPv4Address
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,13 @@ class Authority:
         )
         self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, name: str, *alternatives: str, valid_for: timedelta = timedelta(hours=1)) -> Pair:
+    def issue(
+        self,
+        name: str,
+        *alternatives: str,
+        valid_for: timedelta = timedelta(hours=1),
+        usages: tuple[x509.ObjectIdentifier, ...] = _BOTH,
+    ) -> Pair:
         """A certificate for `name`, which also names the loopback address."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(each) for each in alternatives]
@@ -40,6 +48,7 @@ class Authority:
         certificate = (
             _builder(subject, self._name, key.public_key(), valid_for)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         return Pair(

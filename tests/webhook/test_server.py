@@ -2,49 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from cutline_webhook.server import JSON, Handler, HttpRequest, HttpResponse, Limits, Server
+from cutline_webhook.server import JSON, HttpRequest, HttpResponse, Limits
 from tests.webhook.conftest import Run
 from tests.webhook.http_client import RawClient, get, post
-
-# Short enough to be awaited, and still longer than anything that must not run into them.
-QUICK = Limits(idle=0.2, request=0.2, answer=0.2, linger=0.02, handshake=0.2)
-MIB = 1024 * 1024
-
-
-async def echo(request: HttpRequest) -> HttpResponse:
-    """Answer with the request's own parts."""
-    said = f"{request.method} {request.path} {request.query} {len(request.body)}"
-    return HttpResponse(200, said.encode(), JSON)
-
-
-class Gate:
-    """A handler that answers when it is told to."""
-
-    def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.open = asyncio.Event()
-        self.finished = 0
-
-    async def __call__(self, request: HttpRequest) -> HttpResponse:
-        self.entered.set()
-        await self.open.wait()
-        self.finished += 1
-        return HttpResponse(200, request.body, JSON)
-
-
-@asynccontextmanager
-async def serving(handler: Handler = echo, limits: Limits | None = None) -> AsyncIterator[tuple[Server, int]]:
-    server = Server(handler, None, limits)
-    try:
-        yield server, await server.start("127.0.0.1", 0)
-    finally:
-        await server.drain(0)
+from tests.webhook.serving import MIB, QUICK, Gate, serving
 
 
 def test_a_connection_serves_many_requests(run: Run) -> None:
@@ -125,7 +90,7 @@ def test_chunked_bodies_are_put_together_and_limited(run: Run) -> None:
     async def scenario() -> None:
         async with serving(limits=replace(QUICK, body_bytes=1000)) as (_, port):
             async with RawClient(port) as client:
-                reply = await client.ask(head + b"3\r\nabc\r\n4\r\ndefg\r\n0\r\nTrailer: x\r\n\r\n")
+                reply = await client.ask(head + b"3\r\nabc\r\n4\r\ndefg\r\n0\r\nExpect: nothing\r\n\r\n")
                 assert reply.body.endswith(b" 7")
                 reply = await client.ask(head + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n")
                 assert reply.status == 413
@@ -247,7 +212,10 @@ def test_a_request_that_trickles_is_cut_off(run: Run, begun: bytes) -> None:
 
 
 def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
+    handled: list[str] = []
+
     async def much(request: HttpRequest) -> HttpResponse:
+        handled.append(request.path)
         return HttpResponse(200, b"x" * 8 * MIB, JSON)
 
     async def scenario() -> None:
@@ -258,6 +226,35 @@ def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
                 # Written only to learn of the reset, which a paused reader does not see.
                 client.writer.write(b"x")
                 await asyncio.sleep(0.02)
+
+    run(scenario())
+    assert handled == ["/"]
+
+
+def test_a_client_that_does_not_wait_is_not_read_ahead_of(run: Run) -> None:
+    async def scenario() -> None:
+        async with serving(Gate()) as (_, port), RawClient(port) as client:
+            for _ in range(512):
+                client.writer.write(post(b"x" * 64 * 1024))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.writer.drain(), 0.3)
+
+    run(scenario())
+
+
+def test_a_refused_client_may_finish_sending_within_reason(run: Run) -> None:
+    async def scenario() -> None:
+        limits = Limits(body_bytes=10, linger=0.2)
+        async with serving(limits=limits) as (_, port), RawClient(port) as client:
+            refused_at = asyncio.get_running_loop().time()
+            assert (await client.ask(post(b"x" * MIB))).status == 413
+            await client.send(b"x" * MIB)
+            assert await client.at_end()
+            assert asyncio.get_running_loop().time() - refused_at > 0.15
+        async with serving(limits=replace(limits, linger=60)) as (_, port), RawClient(port) as client:
+            assert (await client.ask(post(b"x" * MIB))).status == 413
+            client.writer.write(b"x" * 32 * MIB)
+            assert await client.at_end()
 
     run(scenario())
 
@@ -340,77 +337,3 @@ def test_connections_beyond_the_limit_are_refused(run: Run) -> None:
             assert (await first.ask(get("/"))).status == 200
 
     run(scenario())
-
-
-def test_a_handler_finishes_though_its_client_left(run: Run) -> None:
-    async def scenario() -> None:
-        gate = Gate()
-        async with serving(gate) as (server, port):
-            async with RawClient(port) as client:
-                await client.send(post(b"x"))
-                await gate.entered.wait()
-            draining = asyncio.create_task(server.drain(5))
-            gate.open.set()
-            await draining
-            assert gate.finished == 1
-
-    run(scenario())
-
-
-def test_draining_answers_what_has_begun_and_says_that_it_ends(run: Run) -> None:
-    async def scenario() -> None:
-        gate = Gate()
-        async with serving(gate) as (server, port), RawClient(port) as handled, RawClient(port) as partial:
-            await handled.send(post(b"one") + post(b"two"))
-            await gate.entered.wait()
-            await partial.send(post(b"three")[:-2])
-            draining = asyncio.create_task(server.drain(5))
-            await asyncio.sleep(0)
-            gate.open.set()
-            replies = [await handled.reply() for _ in range(2)]
-            assert [reply.body for reply in replies] == [b"one", b"two"]
-            assert ["connection" in reply.headers for reply in replies] == [False, True]
-            assert await handled.at_end()
-            assert (await partial.ask(b"ee")).headers["connection"] == "close"
-            assert await partial.at_end()
-            await draining
-            with pytest.raises(OSError, match=r"refused|Connect call failed"):
-                await asyncio.open_connection("127.0.0.1", port)
-
-    run(scenario())
-
-
-def test_draining_gives_a_busy_connection_one_more_request(run: Run) -> None:
-    async def scenario() -> None:
-        async with serving() as (server, port), RawClient(port) as client:
-            assert (await client.ask(get("/"))).status == 200
-            draining = asyncio.create_task(server.drain(5))
-            await asyncio.sleep(0)
-            assert (await client.ask(get("/"))).headers["connection"] == "close"
-            assert await client.at_end()
-            await draining
-
-    run(scenario())
-
-
-def test_draining_closes_idle_connections(run: Run) -> None:
-    async def scenario() -> None:
-        async with serving(limits=QUICK) as (server, port), RawClient(port) as client:
-            assert (await client.ask(get("/"))).status == 200
-            await server.drain(5)
-            assert await client.at_end()
-
-    run(scenario())
-
-
-def test_draining_ends_with_its_grace(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> None:
-        gate = Gate()
-        async with serving(gate) as (server, port), RawClient(port) as client:
-            await client.send(post(b"x"))
-            await gate.entered.wait()
-            await server.drain(0.05)
-            assert await client.at_end()
-
-    run(scenario())
-    assert "unfinished" in caplog.text

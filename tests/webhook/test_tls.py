@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cutline_webhook.server import JSON, HttpRequest, HttpResponse, Limits, Server
 from cutline_webhook.tls import BadCertificate, replace_certificate, serving_context
@@ -84,6 +85,7 @@ def test_an_expired_certificate_is_served_and_its_end_known() -> None:
 def _broken() -> dict[str, Pair]:
     one, two = AUTHORITY.issue("one"), AUTHORITY.issue("two")
     return {
+        "for clients only": AUTHORITY.issue("client", usages=(ExtendedKeyUsageOID.CLIENT_AUTH,)),
         "not a pair": Pair(one.certificate, two.key),
         "no certificate": Pair(b"", one.key),
         "no key": Pair(one.certificate, b""),
@@ -107,6 +109,7 @@ def test_a_broken_replacement_changes_nothing(run: Run, tmp_path_factory: pytest
                 replace_certificate(context, broken.certificate, broken.key)
             async with RawClient(port, client_tls) as client:
                 assert (await client.ask(get("/"))).status == 200
+                assert ssl.DER_cert_to_PEM_cert(client.certificate()).encode() == pair.certificate
 
     run(scenario())
 

@@ -15,7 +15,8 @@ def answer_to(request: Request, judgement: Judgement, system_namespace: str) -> 
     """The AdmissionReview that answers `request`."""
     verdict = judgement.verdict
     if verdict.response is Response.DENY:
-        message = denial(verdict, judgement.now, system_namespace)
+        node = judgement.world.live.node_name if judgement.world else ""
+        message = denial(verdict, judgement.now, system_namespace, node)
         return denied(request.uid, message, causes=causes_of(verdict))
     if verdict.response is Response.WARN:
         return allowed(request.uid, warnings=(warning(verdict),))

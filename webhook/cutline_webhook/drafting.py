@@ -14,7 +14,7 @@ from datetime import datetime
 
 from cutline.api.fields import Fields
 from cutline.api.proposals import API_VERSION, KIND, stamped_spec
-from cutline.domain.change import Change
+from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Effect
 from cutline.domain.errors import CutlineError
 from cutline.domain.kind import Role
@@ -52,6 +52,9 @@ def wish_of(verdict: Verdict, actor: User) -> Wish | None:
     if verdict.conclusion is not Conclusion.UNSIGNED or not verdict.is_denied or verdict.change is None:
         return None
     if verdict.evaluations and any(actor.is_same_as(one.proposal.proposer) for one in verdict.evaluations):
+        return None
+    # Evictions come in dozens, from a drain whose own draft covers them all.
+    if verdict.change.verb is Verb.EVICT:
         return None
     if not any(line.policy.on_deny is OnDeny.DRAFT for line in verdict.lines):
         return None

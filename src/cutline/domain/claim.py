@@ -65,7 +65,7 @@ def why_spent(claim: Claim, change: Change, actor: User, live: Live, now: dateti
         return ""
     if now - claim.created < RETRY_WINDOW and _may_be_a_retry(claim, change, live):
         return ""
-    return "has been used"
+    return "was used already, and a signature is good for one use"
 
 
 def _is_unmoved(claim: Claim, change: Change, live: Live) -> bool:

@@ -34,9 +34,13 @@ def uncovered(
             return False
         return _equal(counterpart, field) or any(model.tolerates(counterpart, field) for model in models)
 
-    unsigned = [field.path for field in requested.fields if not is_signed(field)]
-    if unsigned:
-        yield f"not signed: {', '.join(unsigned)}"
+    unsigned = [field for field in requested.fields if not is_signed(field)]
+    riding = [field.path for field in unsigned if signed.field(field.path) is None]
+    if riding:
+        yield f"not signed: {', '.join(riding)} (send it on its own)"
+    other = [field.path for field in unsigned if signed.field(field.path) is not None]
+    if other:
+        yield f"signed with other values: {', '.join(other)}"
     absent = [
         field.path
         for field in signed.fields

@@ -58,8 +58,7 @@ def counted_approvals(
     candidate: Candidate, requirement: Iterable[Requirement], settings: Settings, now: datetime
 ) -> Approvals:
     """The approvals that count now, under the shortest life that any requirement grants."""
-    caps = [one.valid_for for one in requirement]
-    return approvals(candidate.proposal, candidate.signoffs, caps, settings.humans, now)
+    return approvals(candidate.proposal, candidate.signoffs, requirement, settings.humans, now)
 
 
 def missing_approvals(requirement: Iterable[Requirement], counted: Approvals) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ def _with_entry(
     spent = claims.why_spent(claim, demand.change, demand.actor, snapshot.world.live, snapshot.now) if claim else ""
     findings = [*common, *_exactness(entry, demand, counted, snapshot)]
     if spent:
-        findings.append(Finding(Objection.SPENT, f"its use {spent}"))
+        findings.append(Finding(Objection.SPENT, f"it {spent}"))
     proposal = candidate.proposal
     return Evaluation(
         proposal=proposal,

@@ -4,6 +4,7 @@ Nothing that a proposer wrote as prose is in it; names are the API server's own,
 admits no control characters in them.
 """
 
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from cutline.domain.duration import MAX_VALID_FOR, format_duration
 from cutline.domain.effect import Effect
 from cutline.domain.kind import Role
 from cutline.domain.render import action_of, headline_of
-from cutline.domain.verdict import Conclusion, Evaluation, Finding, Objection, Verdict
+from cutline.domain.verdict import Conclusion, Evaluation, Objection, Verdict
 
 WIDTH = 80
 _MOST_LINES = 10
@@ -20,17 +21,17 @@ _INDENT = 11  # of what continues after a label
 _PENDING = frozenset({Objection.APPROVALS_MISSING})
 
 
-def denial(verdict: Verdict, now: datetime, system_namespace: str) -> str:
-    """What the sender of a denied request reads."""
+def denial(verdict: Verdict, now: datetime, system_namespace: str, node: str = "") -> str:
+    """What the sender of a denied request reads; `node` is where a pod to be removed runs."""
     if verdict.conclusion is Conclusion.UNDECIDED:
         return _undecided(verdict)
     lines = [_headline(verdict)]
     lines += _labelled("line:", _line_texts(verdict))
-    nearest = verdict.evaluations[0] if verdict.evaluations else None
+    nearest = _nearest(verdict)
     if nearest is not None:
         lines += _labelled("found:", [_found(nearest, now)])
         lines += _labelled("missing:", _missing(nearest))
-    closing = _labelled("next:", [_next(verdict, nearest, system_namespace)], cap=False)
+    closing = _labelled("next:", [_next(verdict, nearest, system_namespace, node)], cap=False)
     return "\n".join([*lines[: _MOST_LINES - len(closing)], *closing])
 
 
@@ -65,7 +66,7 @@ def _found(evaluation: Evaluation, now: datetime) -> str:
     signers = ", ".join(signoff.by.username for signoff in evaluation.counted)
     signed = f"signed by {signers}" if signers else "not signed"
     left = format_duration(_time_left(evaluation, now))
-    return f"proposal {proposal.name} {proposal.digest[:19]}..., {signed}, {left} left"
+    return f"proposal {proposal.name} ({proposal.digest[:15]}...), {signed}, {left} left"
 
 
 def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
@@ -77,23 +78,25 @@ def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
 
 
 def _missing(evaluation: Evaluation) -> list[str]:
-    return [_finding_text(finding) for finding in evaluation.findings]
+    """What stands against the nearest proposal; of a spent one nothing else matters."""
+    spent = [finding for finding in evaluation.findings if finding.objection is Objection.SPENT]
+    return [finding.text for finding in spent or evaluation.findings]
 
 
-def _finding_text(finding: Finding) -> str:
-    if finding.objection is Objection.NOT_EXACT and finding.text.startswith("not signed:"):
-        return f"{finding.text} (send it on its own)"
-    return finding.text
+def _nearest(verdict: Verdict) -> Evaluation | None:
+    """The proposal worth telling about: one that signs the same effects of the same object."""
+    about = [one for one in verdict.evaluations if one.entry.effects >= verdict.effects]
+    return about[0] if about else None
 
 
-def _next(verdict: Verdict, nearest: Evaluation | None, system_namespace: str) -> str:
+def _next(verdict: Verdict, nearest: Evaluation | None, system_namespace: str, node: str) -> str:
     """The exact command that comes next for whoever was denied."""
     if nearest is not None and {finding.objection for finding in nearest.findings} <= _PENDING:
         return f"kubectl cutline show {nearest.proposal.name} -n {nearest.proposal.namespace}"
-    return _propose(verdict, system_namespace)
+    return _propose(verdict, system_namespace, node)
 
 
-def _propose(verdict: Verdict, system_namespace: str) -> str:
+def _propose(verdict: Verdict, system_namespace: str, node: str) -> str:
     change = verdict.change
     action = action_of(verdict.effects)
     if change is None or action is None:
@@ -105,17 +108,26 @@ def _propose(verdict: Verdict, system_namespace: str) -> str:
         return f"kubectl cutline propose {what} -n {change.target.namespace} --summary '...'"
     if verdict.effects == {Effect.DRAIN} and change.verb is Verb.UPDATE:
         return f"kubectl cutline propose drain {change.target.name} --summary '...'"
-    if verdict.effects == {Effect.POD_REMOVAL} and change.verb is Verb.DELETE:
-        return f"kubectl cutline propose -n {change.target.namespace} --summary '...' -- <this command>"
+    if verdict.effects == {Effect.POD_REMOVAL} and change.verb is Verb.EVICT and node:
+        return f"kubectl cutline propose drain {node} --summary '...'"
     namespace = change.target.namespace if change.target.kind_row.role is not Role.NODE else ""
     where = f" -n {namespace}" if namespace else f" -n {system_namespace}"
     return f"kubectl cutline propose{where} --summary '...' -- <this command>"
 
 
 def _labelled(label: str, texts: Iterable[str], *, cap: bool = True) -> list[str]:
-    """Texts under one label, one a line; a command is never cut."""
-    starts = [f"  {label if index == 0 else '':<{_INDENT - 2}}" + text for index, text in enumerate(texts)]
-    return [_clip(line, WIDTH) for line in starts] if cap else starts
+    """Texts under one label, wrapped to the width; a command stays on one line, to be copied."""
+    lines = []
+    for index, text in enumerate(texts):
+        start = f"  {label if index == 0 else '':<{_INDENT - 2}}"
+        lines += _wrapped(start, text) if cap else [start + text]
+    return lines
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=start, subsequent_indent=" " * _INDENT, max_lines=2, placeholder=" ..."
+    )
 
 
 def _clip(text: str, width: int) -> str:

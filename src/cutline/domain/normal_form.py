@@ -38,7 +38,7 @@ _EMPTY_MEANS_ABSENT: Mapping[Role, frozenset[str]] = {
         ]
         + [f"{container}/resources{part}" for container in _CONTAINERS for part in ("", "/limits", "/requests")]
     ),
-    Role.NODE: frozenset(["metadata", "spec", "spec/taints", *("metadata/" + k for k in _METADATA_THAT_MEANS)]),
+    Role.NODE: frozenset(["metadata", "spec/taints", *("metadata/" + k for k in _METADATA_THAT_MEANS)]),
 }
 _EMPTY_METADATA_MEANS_ABSENT = frozenset(["metadata", *("metadata/" + key for key in _METADATA_THAT_MEANS)])
 
@@ -58,6 +58,8 @@ _SUFFIXES = {
 def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
     """What of an object people mean: no identity, no status, no server's bookkeeping."""
     content = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind", "status")}
+    # A node's first mark is a change of that mark, not of the whole spec that came with it.
+    content["spec"] = content.get("spec") or {}
     metadata = tree.get("metadata") or {}
     content["metadata"] = {
         key: _annotations(metadata[key]) if key == "annotations" else metadata[key]

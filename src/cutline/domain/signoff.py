@@ -6,12 +6,13 @@ signing again. What weighs against a change wins every tie.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.narrowing import UNNARROWED, Narrowing, meet_of
 from cutline.domain.proposal import Proposal
+from cutline.domain.requirement import Requirement
 from cutline.domain.user import HumanPredicate, User
 
 
@@ -96,16 +97,18 @@ class Approvals:
 def approvals(
     proposal: Proposal,
     signoffs: Iterable[Signoff],
-    caps: Iterable[timedelta | None],
+    requirement: Iterable[Requirement],
     humans: HumanPredicate,
     now: datetime,
 ) -> Approvals:
     """The approvals of `proposal` that count at `now`, each from another human.
 
-    `caps` are the longest lives that the policies grant an approval. An approval counts
-    if it names this proposal's digest, comes from a human who is not the proposer, was
-    given before `decideBy` and is not older than the shortest of all limits.
+    An approval counts if it names this proposal's digest, comes from a human who is not
+    the proposer and belongs to a group that some requirement asks, was given before
+    `decideBy` and is not older than the shortest of all limits.
     """
+    requirement = tuple(requirement)
+    asked = frozenset(group for one in requirement for group in one.from_groups)
     eligible = tuple(
         signoff
         for _, signoff in sorted(standing(signoffs).items())
@@ -113,14 +116,12 @@ def approvals(
         and signoff.digest == proposal.digest
         and humans.accepts(signoff.by)
         and not signoff.by.is_same_as(proposal.proposer)
+        and asked & frozenset(signoff.by.groups)
         and signoff.created <= proposal.decide_by
     )
     narrowing = meet_of(signoff.narrowing for signoff in eligible)
-    limits = [
-        proposal.valid_for,
-        MAX_VALID_FOR,
-        *(cap for cap in (*caps, narrowing.valid_for) if cap is not None),
-    ]
+    caps = (narrowing.valid_for, *(one.valid_for for one in requirement))
+    limits = [proposal.valid_for, MAX_VALID_FOR, *(cap for cap in caps if cap is not None)]
     counted = tuple(signoff for signoff in eligible if now <= signoff.created + min(limits))
     return Approvals(
         counted=counted,

@@ -73,22 +73,19 @@ def lookup(tree: Any, path: str) -> Any:
 def with_value(tree: JsonObject, path: str, value: Any) -> dict[str, Any]:
     """A copy of `tree` in which the value at `path` is `value` (`ABSENT` removes it).
 
-    Objects on the way are created where they are missing, and removed again where
-    the removal leaves them empty, so that putting a value and taking it away cancel.
+    Objects on the way are created where they are missing, and stay where a removal leaves
+    them empty.
     """
     result: dict[str, Any] = copy.deepcopy(dict(tree))
     *parents, last = segments(path)
-    trail = [result]
+    node = result
     for key in parents:
-        child = trail[-1].get(key)
+        child = node.get(key)
         if not isinstance(child, dict):
-            child = trail[-1][key] = {}
-        trail.append(child)
+            child = node[key] = {}
+        node = child
     if value is ABSENT:
-        trail[-1].pop(last, None)
+        node.pop(last, None)
     else:
-        trail[-1][last] = copy.deepcopy(value)
-    for depth in range(len(parents) - 1, -1, -1):
-        if value is ABSENT and not trail[depth + 1]:
-            trail[depth].pop(parents[depth], None)
+        node[last] = copy.deepcopy(value)
     return result

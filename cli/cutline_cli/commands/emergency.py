@@ -1,0 +1,113 @@
+"""`emergency`: the way out for one human at night, at once and under everybody's eyes."""
+
+import argparse
+import asyncio
+import os
+
+from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
+from cutline_cli.command import AfterDashes, Command
+from cutline_cli.exits import CliError, ExitCode, UsageError
+from cutline_cli.manifests import proposal
+from cutline_cli.proposing import add_common_flags, create, namespace_for
+from cutline_cli.rehearsal.outcome import Wanted
+from cutline_cli.rehearsal.wanted import Plan, plan_of
+from cutline_cli.rendering.lines import Line, Tone
+from cutline_cli.session import Session
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why this cannot wait for a second person")
+    parser.add_argument("--ticket", required=True, metavar="ID", help="where it will be reviewed afterwards")
+    parser.add_argument("--summary", metavar="TEXT", help="what is wrong (default: the reason)")
+    add_common_flags(parser)
+
+
+async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
+    if arguments.command is None:
+        raise UsageError("emergency runs a command; write it after dashes: -- kubectl rollout undo deployment/checkout")
+    arguments.summary = arguments.summary or arguments.reason
+    plan = await plan_of(session, arguments.command)
+    if plan.wanted is None:
+        session.console.note(f"`{plan.command}` needs no signature: no emergency was called")
+        await _run_for_real(session, plan)
+        return ExitCode.OK
+    name, namespace = await _call(arguments, session, plan.wanted)
+    try:
+        await _run_for_real(session, plan)
+    finally:
+        # Whatever became of the command: the door is open, and people have to know.
+        _tell_loudly(session, name, namespace)
+    return ExitCode.OK
+
+
+async def _call(arguments: argparse.Namespace, session: Session, wanted: Wanted) -> tuple[str, str]:
+    manifest = proposal(
+        arguments,
+        action=wanted.action,
+        target=wanted.target,
+        namespace=namespace_for(session, wanted.namespace),
+        parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
+        changes=wanted.changes,
+        emergency={"reason": arguments.reason, "ticket": arguments.ticket},
+    )
+    tree = await create(session, manifest)
+    if session.wants_json:
+        session.console.show_json(tree)
+    return str(tree["metadata"]["name"]), str(tree["metadata"]["namespace"])
+
+
+async def _run_for_real(session: Session, plan: Plan) -> None:
+    """The command itself, as its author's own user; its output is the terminal's."""
+    environment = dict(os.environ)
+    flags = [f"--namespace={session.namespace}"]
+    if session.kubeconfig is not None:
+        environment["KUBECONFIG"] = str(session.kubeconfig)
+    if session.context is not None:
+        flags.append(f"--context={session.context}")
+    session.console.note(f"running: {plan.command}")
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *plan.command.real(*flags),
+            env=environment,
+            stdin=None if plan.stdin is None else asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise CliError(f"{plan.command.program} cannot be started: {error.strerror}") from error
+    await process.communicate(plan.stdin)
+    if process.returncode:
+        raise CliError(f"`{plan.command}` ended with exit code {process.returncode}")
+
+
+def _tell_loudly(session: Session, name: str, namespace: str) -> None:
+    span = format_duration(EMERGENCY_VALID_FOR)
+    lines = (
+        f"EMERGENCY {name} in {namespace}: called by you alone, nobody else has signed.",
+        f"For {span} from its start exactly this change passes, once. Then it is over.",
+        "It stays open until somebody else has reviewed it; they begin with:",
+        f"  kubectl cutline show {name} -n {namespace}",
+    )
+    if session.wants_json:
+        session.console.note("\n".join(lines))
+        return
+    session.console.show(Line(line, Tone.WARNING) for line in lines)
+
+
+COMMAND = Command(
+    name="emergency",
+    summary="run a command at once, without a second person, for others to review",
+    description=(
+        "Call an emergency and run a command. It is rehearsed first, so that exactly its change passes and nothing\n"
+        "else. You need the verb `emergency` on actions.cutline.dev, a reason and a ticket. It lasts 15 minutes,\n"
+        "everybody is told, and somebody else has to review it."
+    ),
+    examples=(
+        (
+            "take back a release that is losing orders",
+            "kubectl cutline emergency --reason 'orders are lost, nobody else is awake' --ticket INC-1207 \\\n"
+            "    -- kubectl rollout undo deployment/checkout -n shop",
+        ),
+    ),
+    configure=_configure,
+    run=_run,
+    after_dashes=AfterDashes.A_COMMAND,
+)

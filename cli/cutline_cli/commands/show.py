@@ -1,0 +1,45 @@
+"""`show`: one screen that answers "what am I approving?"."""
+
+import argparse
+
+from cutline_cli.command import Command
+from cutline_cli.exits import ExitCode
+from cutline_cli.live_target import read_live
+from cutline_cli.printers import record_as_tree
+from cutline_cli.records import read_record
+from cutline_cli.rendering.screen import View, screen
+from cutline_cli.session import Session
+from cutline_cli.standing import standing_of
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the proposal")
+
+
+async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
+    record = await read_record(session, arguments.name)
+    standing = standing_of(record, await session.humans(), session.now())
+    live = await read_live(session, record)
+    if session.wants_json:
+        session.console.show_json({**record_as_tree(record, standing), "drift": list(live.drift)})
+        return ExitCode.OK
+    view = View(record, standing, live, await session.user(), session.now())
+    session.console.show(screen(view))
+    return ExitCode.OK
+
+
+COMMAND = Command(
+    name="show",
+    summary="what a proposal would change, who signed it, what is missing, and why it was made",
+    description=(
+        "Everything an approver needs on one screen: the change as the gate has rendered it, the target as it is\n"
+        "now, what would be touched, how to take it back, who has signed and who still can. The proposer's own\n"
+        "words stand last, each line behind a bar."
+    ),
+    examples=(
+        ("look before signing", "kubectl cutline show rollback-checkout-7k2xq -n shop"),
+        ("everything, for a program", "kubectl cutline show rollback-checkout-7k2xq -n shop -o json"),
+    ),
+    configure=_configure,
+    run=_run,
+)

@@ -1,0 +1,65 @@
+"""Creating a proposal, and telling its author what happens next."""
+
+import argparse
+
+from cutline.api.proposals import proposal_of
+from cutline.domain.errors import BadObject
+from cutline.kube.resources import PROPOSALS
+from cutline_cli.exits import CliError
+from cutline_cli.manifests import JsonObject
+from cutline_cli.rendering.times import moment
+from cutline_cli.session import Session
+
+CONFIDENCES = ("low", "medium", "high")
+
+
+def add_common_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of every way to propose, apart from why."""
+    parser.add_argument("--name", metavar="NAME", help="the proposal's name (default: made from action and target)")
+    parser.add_argument("--incident", metavar="ID", help="the incident in your own tracker")
+    parser.add_argument("--confidence", type=str.lower, choices=CONFIDENCES, help="how sure you are; lowers no demand")
+    parser.add_argument(
+        "--evidence",
+        action="append",
+        metavar="source=…,claim=…[,link=…]",
+        help="an observation that supports the diagnosis; may be given several times",
+    )
+    parser.add_argument(
+        "--decide-within", metavar="TIME", help="how long people have to decide (default 1h, at most 24h)"
+    )
+    parser.add_argument(
+        "--valid-for", metavar="TIME", help="how long an approval may be used (default 15m, at most 30m)"
+    )
+
+
+def namespace_for(session: Session, target_namespace: str) -> str:
+    """Where a proposal belongs: beside its target, or with Cutline where the target has no namespace."""
+    return target_namespace or session.system_namespace
+
+
+async def create(session: Session, manifest: JsonObject) -> JsonObject:
+    """Create the proposal as it is; raises what the API server or the gate says against it."""
+    return await session.client.create(PROPOSALS, manifest, str(manifest["metadata"]["namespace"]))
+
+
+def report(session: Session, tree: JsonObject) -> None:
+    """Say what was created, what it needs, and the command that comes next."""
+    if session.wants_json:
+        session.console.show_json(tree)
+        return
+    try:
+        proposal = proposal_of(tree)
+    except BadObject as error:
+        raise CliError(f"the proposal was stored, but the gate has not completed it: {error}") from error
+    target = f"{proposal.target.kind.lower()}/{proposal.target.name}"
+    say = session.console.say
+    say(f"proposed {proposal.name} in {proposal.namespace}: {proposal.action.value} of {target}")
+    for entry in proposal.changes[:3]:
+        say(f"  change:  {entry.summary or entry.change.target}")
+    if len(proposal.changes) > 3:
+        say(f"           and {len(proposal.changes) - 3} more")
+    say(f"  digest:  {proposal.digest}")
+    for requirement in proposal.requirement:
+        say(f"  needs:   {requirement.describe()}")
+    say(f"  until:   {moment(proposal.decide_by)}")
+    say(f"  next:    kubectl cutline wait {proposal.name} -n {proposal.namespace} --for Approved")

@@ -1,0 +1,155 @@
+"""One screen that answers "what am I approving?". Pure: facts in, lines out.
+
+The gate's rendering and what was read live come first. What the proposer wrote comes
+last, under a heading that says so, each of its lines behind a bar that nothing else on
+the screen begins with.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from cutline.domain.change import Verb
+from cutline.domain.duration import format_duration
+from cutline.domain.proposal import SignedChange
+from cutline.domain.signoff import Decision, Signoff
+from cutline.domain.user import User
+from cutline_cli.live_target import LiveTarget, state_words
+from cutline_cli.rendering.advice import next_command, touched, undo
+from cutline_cli.rendering.diff import capped, change_lines, ending_of
+from cutline_cli.rendering.lines import BLANK, Line, Tone
+from cutline_cli.rendering.times import ago, left, moment
+from cutline_cli.rendering.why import own_words, why_lines
+from cutline_cli.standing import Phase, Record, Standing
+from cutline_cli.visible import shortened, words
+
+WIDTH = 80
+_LABEL = 9
+_MOST_DIFF_LINES = 14
+_MOST_SIGNOFFS = 4
+_VERBS = {Decision.APPROVE: "approved", Decision.REJECT: "REJECTED", Decision.REVOKE: "REVOKED"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that the screen shows, read before it is drawn."""
+
+    record: Record
+    standing: Standing
+    live: LiveTarget
+    viewer: User
+    now: datetime
+
+
+def screen(view: View) -> list[Line]:
+    """The whole screen; its last line is the command to type next."""
+    return [
+        *_head(view),
+        BLANK,
+        *_change(view),
+        BLANK,
+        *_world(view),
+        BLANK,
+        *_signatures(view),
+        BLANK,
+        *why_lines(view.record, WIDTH),
+        BLANK,
+        Line(f"next: {next_command(view.record, view.standing, view.viewer)}", Tone.HEADING),
+    ]
+
+
+def labelled(label: str, text: str, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
+    """`text` behind a label, folded between words under its own first line."""
+    first, *rest = words(text, WIDTH - _LABEL)
+    yield Line(f"{label:<{_LABEL}}{first}", tone)
+    for line in rest:
+        yield Line(" " * _LABEL + line, tone)
+
+
+def _head(view: View) -> Iterator[Line]:
+    proposal, standing = view.record.proposal, view.standing
+    target = f"{proposal.target.kind.lower()}/{proposal.target.name}"
+    title = f"{proposal.action.value} of {target}: {standing.phase.value}, signed {standing.signed}"
+    yield Line(shortened(title, WIDTH), Tone.HEADING)
+    by = f"{proposal.name} in {proposal.namespace}, by {proposal.proposer.username}"
+    yield from labelled("proposal", f"{by}, {ago(proposal.created, view.now)}")
+    yield Line(f"{'digest':<{_LABEL}}{proposal.digest}")
+    if not view.record.is_untampered:
+        yield from labelled(
+            "TAMPERED", "the stored digest is another one; the gate will let nothing pass", Tone.WARNING
+        )
+    if proposal.emergency is not None:
+        yield from labelled("EMERGENCY", "called by its proposer alone; somebody else has to review it", Tone.WARNING)
+
+
+def _change(view: View) -> Iterator[Line]:
+    proposal = view.record.proposal
+    yield Line("THE CHANGE, as the gate has rendered it", Tone.HEADING)
+    lines = [line for entry in proposal.changes for line in entry_lines(entry, WIDTH)]
+    hint = f"kubectl cutline diff {proposal.name} -n {proposal.namespace}"
+    yield from capped(lines, _MOST_DIFF_LINES, hint)
+
+
+def entry_lines(entry: SignedChange, width: int) -> Iterator[Line]:
+    """One signed change: the very object, and what happens to it."""
+    target = entry.change.target
+    if entry.change.verb is Verb.UPDATE:
+        yield Line(f"{target}, uid {target.uid}")
+        yield from change_lines(entry.change, width)
+        return
+    # One line each: a drain has many of these.
+    yield Line(shortened(f"- {ending_of(entry.change)}; uid {target.uid}", width), Tone.REMOVED)
+
+
+def _world(view: View) -> Iterator[Line]:
+    live = view.live
+    if live.live is None:
+        yield from labelled("now", live.problem, Tone.WARNING)
+    else:
+        yield from labelled("now", ", ".join(state_words(live.live)))
+    if live.drift:
+        yield from labelled("DRIFTED", f"{'; '.join(live.drift)}: approvals no longer count", Tone.WARNING)
+    elif live.live is not None:
+        yield from labelled("", "as it was when this was proposed")
+    for label, texts in (("touches", touched(view.record, live)), ("undo", undo(view.record, live))):
+        for index, text in enumerate(texts):
+            yield from labelled("" if index else label, text)
+
+
+def _signatures(view: View) -> Iterator[Line]:
+    proposal, standing, now = view.record.proposal, view.standing, view.now
+    for requirement in proposal.requirement:
+        yield from labelled("needs", f"{requirement.describe()} ({requirement.name})")
+    for signoff in _latest_first(view.record.signoffs):
+        yield from _signoff_lines(view, signoff)
+    if standing.missing and standing.phase is Phase.PENDING:
+        yield from labelled("missing", f"{'; '.join(standing.missing)}, other than {proposal.proposer.username}")
+    limits = f"to decide until {moment(proposal.decide_by)} ({left(proposal.decide_by, now)})"
+    yield from labelled("time", f"{limits}; an approval may be used for {format_duration(proposal.valid_for)}")
+
+
+def _latest_first(signoffs: tuple[Signoff, ...]) -> list[Signoff]:
+    return sorted(signoffs, key=lambda signoff: (signoff.created, signoff.name), reverse=True)[:_MOST_SIGNOFFS]
+
+
+def _signoff_lines(view: View, signoff: Signoff) -> Iterator[Line]:
+    counts = signoff in view.standing.approvals.counted or signoff in view.standing.objections
+    note = "" if counts else " (does not count now)"
+    tone = Tone.PLAIN if signoff.decision is Decision.APPROVE else Tone.WARNING
+    text = (
+        f"{signoff.by.username} {_VERBS[signoff.decision]} {ago(signoff.created, view.now)}{_narrowed(signoff)}{note}"
+    )
+    yield from labelled("signed", text, tone)
+    yield from own_words(signoff.reason, WIDTH, most=1)
+
+
+def _narrowed(signoff: Signoff) -> str:
+    """What an approval took away from the proposal, in words."""
+    narrowing, parts = signoff.narrowing, []
+    if narrowing.replicas is not None:
+        parts.append(f"no fewer than {narrowing.replicas} replicas")
+    if narrowing.pods is not None:
+        parts.append(f"only {', '.join(sorted(narrowing.pods))}")
+    if narrowing.valid_for is not None:
+        parts.append(f"for {format_duration(narrowing.valid_for)}")
+    return f", {'; '.join(parts)}" if parts else ""

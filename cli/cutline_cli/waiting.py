@@ -1,0 +1,143 @@
+"""Waiting until a proposal stands where somebody wants it, or can no longer get there.
+
+Watches say when to look again; what is seen is worked out from the objects each time.
+With the operator down an approval is therefore noticed all the same.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+
+from cutline.domain.user import HumanPredicate
+from cutline.kube.errors import Forbidden, Gone, KubeError, NotFound, Unauthorized, Unavailable
+from cutline.kube.resources import ADMITTED_CHANGES, PROPOSALS, SIGNOFFS, ResourceRef
+from cutline_cli.exits import Missing, Refused, TimedOut
+from cutline_cli.records import read_record
+from cutline_cli.session import Session
+from cutline_cli.standing import ENDED, Phase, Record, Standing, standing_of
+
+# Time alone expires a proposal, and an admitted change is written to another namespace:
+# no watch tells of either.
+_LOOK_AGAIN_SECONDS = 3.0
+_AFTER_AN_ERROR_SECONDS = 1.0
+# Where a phase has been passed through, waiting for it is over.
+_LATER = {
+    Phase.APPROVED: frozenset({Phase.USED, Phase.COMPLETED}),
+    Phase.USED: frozenset({Phase.COMPLETED}),
+}
+# What an ended proposal may still become.
+_STILL_POSSIBLE = {Phase.USED: frozenset({Phase.COMPLETED})}
+
+
+async def wait_for(session: Session, name: str, wanted: Phase, limit: timedelta) -> Standing:
+    """Until the proposal is in the phase `wanted`, or past it.
+
+    Raises `Refused` once it cannot get there any more, `TimedOut` after `limit`.
+    """
+    last = "not been seen yet"
+    try:
+        async with asyncio.timeout(limit.total_seconds()), _changes(session) as changed:
+            humans = await session.humans()
+            uid = ""
+            while True:
+                changed.clear()
+                standing, record = await _look(session, name, humans)
+                if uid and record.proposal.uid != uid:
+                    raise Missing(
+                        f"proposal {name} was deleted and made again; look at it: kubectl cutline show {name}"
+                    )
+                uid, last = record.proposal.uid, f"been {standing.phase.value}, signed {standing.signed}"
+                if is_there(standing.phase, wanted):
+                    return standing
+                if not may_come(standing.phase, wanted):
+                    raise Refused(
+                        f"{name} is {standing.phase.value} and will not become {wanted.value}{_why(standing)}"
+                    )
+                await _until(changed)
+    except TimeoutError:
+        raise TimedOut(f"{name} is not {wanted.value} in time; it has {last}") from None
+
+
+def is_there(phase: Phase, wanted: Phase) -> bool:
+    return phase is wanted or phase in _LATER.get(wanted, frozenset())
+
+
+def may_come(phase: Phase, wanted: Phase) -> bool:
+    """Whether a proposal in `phase` can still get to `wanted`."""
+    return phase not in ENDED or wanted in _STILL_POSSIBLE.get(phase, frozenset())
+
+
+def _why(standing: Standing) -> str:
+    if not standing.objections:
+        return ""
+    return f": {', '.join(f'{one.decision.value} by {one.by.username} ({one.reason})' for one in standing.objections)}"
+
+
+async def _look(session: Session, name: str, humans: HumanPredicate | None) -> tuple[Standing, Record]:
+    while True:
+        try:
+            record = await read_record(session, name)
+            standing = standing_of(record, humans, session.now())
+            if standing.phase in (Phase.APPROVED, Phase.EXPIRED) and await _is_used(session, record):
+                standing = Standing(
+                    Phase.USED, standing.approvals, standing.missing, standing.objections, standing.wanted
+                )
+            return standing, record
+        except Unavailable:
+            # An API server that restarts is no reason to give up before the time is over.
+            await asyncio.sleep(_AFTER_AN_ERROR_SECONDS)
+
+
+async def _is_used(session: Session, record: Record) -> bool:
+    """Whether the gate has recorded a use of every signed change; unknown counts as no."""
+    try:
+        claims = await session.client.list(
+            ADMITTED_CHANGES, session.system_namespace, field_selector=f"spec.proposal.uid={record.proposal.uid}"
+        )
+    except (Forbidden, NotFound):
+        return False
+    used = {(claim.get("spec") or {}).get("changeDigest") for claim in claims}
+    return {entry.change.digest for entry in record.proposal.changes} <= used
+
+
+async def _until(changed: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+            await changed.wait()
+    except TimeoutError:
+        return
+
+
+@asynccontextmanager
+async def _changes(session: Session) -> AsyncIterator[asyncio.Event]:
+    """An event that is set whenever a proposal or sign-off of the namespace changes."""
+    changed = asyncio.Event()
+    tasks = [asyncio.create_task(_watch(session, ref, changed)) for ref in (PROPOSALS, SIGNOFFS)]
+    try:
+        yield changed
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _watch(session: Session, ref: ResourceRef, changed: asyncio.Event) -> None:
+    version = ""
+    while True:
+        try:
+            if not version:
+                version = (await session.client.listing(ref, session.namespace)).resource_version
+            events = session.client.watch(ref, namespace=session.namespace, resource_version=version)
+            async with aclosing(events):
+                async for event in events:
+                    version = event.resource_version or version
+                    changed.set()
+        except (Forbidden, Unauthorized, NotFound):
+            # The regular look does without, or says what is wrong.
+            return
+        except Gone:
+            version = ""
+        except KubeError:
+            version = ""
+            await asyncio.sleep(_AFTER_AN_ERROR_SECONDS)

@@ -1,0 +1,88 @@
+"""The process: what runs in it, and how it ends."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from cutline.api.settings import InstallationSettings
+from cutline.kube.client import KubeClient
+from cutline_operator.certificate_keeper import CertificateKeeper
+from cutline_operator.certificate_store import CertificateStore
+from cutline_operator.clock import utc_now
+from cutline_operator.configure import Configurator
+from cutline_operator.events import EventRecorder
+from cutline_operator.installation import Installation
+from cutline_operator.listener import Listener
+from cutline_operator.metrics import Metrics
+from cutline_operator.probe import ProbeResult, probe
+from cutline_operator.webhook_address import WebhookAddress
+from cutline_operator.webhook_configurations import Connection
+
+_log = logging.getLogger(__name__)
+
+# An operator whose passes have failed for this long cannot do what it is there for.
+_READY_SECONDS: Final = 60.0
+# Nobody waits for the operator's answers, so it may wait longer for the API server than the gate.
+_TIMEOUT_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """An address of this machine."""
+
+    host: str
+    port: int
+
+
+async def run(settings: InstallationSettings, address: WebhookAddress, listen: ListenAddress) -> None:
+    """Run until SIGTERM or SIGINT, or until a part that must not end has ended (and raises why)."""
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            await KubeClient.connect(user_agent="cutline-operator", timeout=_TIMEOUT_SECONDS)
+        )
+        installation = _installation(client, settings, address, metrics)
+
+        def unready() -> Sequence[str]:
+            return (
+                () if installation.age < _READY_SECONDS else ("the API server has not been worked with for a minute",)
+            )
+
+        listener = Listener(metrics, unready)
+        stack.push_async_callback(listener.close)
+        await listener.start(listen.host, listen.port)
+        _log.info("listening on %s:%d", listen.host, listen.port)
+        await _until_stopped(asyncio.create_task(installation.run(), name="installation"))
+
+
+def _installation(
+    client: KubeClient, settings: InstallationSettings, address: WebhookAddress, metrics: Metrics
+) -> Installation:
+    async def probe_webhook(connection: Connection) -> ProbeResult:
+        wants = bool(settings.endpoint.client_ca)
+        return await probe(connection.address, connection.bundle, wants_client_certificate=wants)
+
+    store = CertificateStore(client, settings.namespace)
+    keeper = CertificateKeeper(store, address.names, metrics, utc_now)
+    configurator = Configurator(client, probe_webhook, EventRecorder(client, utc_now), metrics)
+    return Installation(client, settings, address, keeper, configurator, metrics)
+
+
+async def _until_stopped(*tasks: "asyncio.Task[None]") -> None:
+    """Wait for a signal or for the first task to end, then end all of them."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    waiter = asyncio.create_task(stopped.wait(), name="signal")
+    done, _ = await asyncio.wait((waiter, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    _log.info("ending")
+    for task in (waiter, *tasks):
+        task.cancel()
+    await asyncio.gather(waiter, *tasks, return_exceptions=True)
+    for task in done - {waiter}:
+        task.result()
