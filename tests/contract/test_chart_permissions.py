@@ -52,7 +52,8 @@ def test_secrets_are_never_listed_and_read_by_name_only(render: Render, values: 
         assert kind == "Role", name
         assert not {"list", "watch"} & set(rule["verbs"]), name
         if rule["verbs"] != ["create"]:
-            assert rule["resourceNames"] == ["cutline-webhook-tls"], name
+            assert set(rule["resourceNames"]) <= {"cutline-webhook-tls", "cutline-ca"}, name
+            assert "cutline-ca" not in rule["resourceNames"] or name == "cutline-operator", name
 
 
 def test_webhook_configurations_are_changed_by_name_only(render: Render) -> None:

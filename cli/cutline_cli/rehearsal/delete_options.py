@@ -30,7 +30,7 @@ def is_dry_run(body: bytes, content_type: str) -> bool:
     """Whether these DeleteOptions ask for a dry run; raises `Unreadable`."""
     media_type = content_type.split(";")[0].strip().lower()
     if media_type == _JSON:
-        return _json_dry_run(body) == [_ALL]
+        return bool(_json_dry_run(body) == [_ALL])
     if media_type == _PROTOBUF:
         return _protobuf_dry_run(body) == [_ALL]
     raise Unreadable(f"DeleteOptions as {media_type or 'nothing in particular'}")

@@ -17,6 +17,7 @@ from cutline.domain.errors import BadObject
 from cutline.domain.live import World
 from cutline.domain.policy import Policies
 from cutline.domain.proposal import MAX_RENDERED_BYTES, SignedChange
+from cutline.domain.text import visible
 from cutline.domain.tree import ABSENT
 
 
@@ -100,6 +101,8 @@ _ACTION_FOR = (
 )
 
 _MOST_FIELDS = 4
+_LONGEST_SUMMARY = 1024
+_LONGEST_VALUE = 60
 
 
 def summary_of(change: Change, effects: Iterable[Effect]) -> str:
@@ -112,7 +115,7 @@ def summary_of(change: Change, effects: Iterable[Effect]) -> str:
     parts = [_field_summary(field) for field in change.fields[:_MOST_FIELDS]]
     if len(change.fields) > _MOST_FIELDS:
         parts.append(f"{len(change.fields) - _MOST_FIELDS} more fields")
-    return f"{what} of {change.target}: " + ", ".join(parts)
+    return visible(f"{what} of {change.target}: " + ", ".join(parts), _LONGEST_SUMMARY)
 
 
 def _field_summary(field: Field) -> str:
@@ -122,8 +125,7 @@ def _field_summary(field: Field) -> str:
 
 
 def _value(value: object) -> str:
-    text = "(none)" if value is ABSENT else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return "(none)" if value is ABSENT else visible(str(value), _LONGEST_VALUE)
 
 
 def headline_of(change: Change, effects: Iterable[Effect]) -> str:

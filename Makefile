@@ -1,0 +1,72 @@
+# Cutline: one place for every command. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TESTBED_NAME ?= default
+CODE := src operator webhook cli testbed tests bench demo hack
+
+.PHONY: help demo test unit e2e bench testbed testbed-down lint fmt generate verify lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+
+$(STAMP): pyproject.toml requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Cutline needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
+	@echo "==> installing the Python packages into $(VENV) (about half a minute the first time)"
+	@$(PYTHON) -m venv $(VENV) || { echo "this Python has no venv: install it (Debian: python3-venv)" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## see an agent refused, a human sign, and the change let through exactly once
+	@$(BIN)/python -u -m demo
+
+test: $(STAMP) ## everything: unit, property, contract, architecture and end-to-end tests
+	@$(BIN)/python -u -m cutline_testbed toolchain
+	@$(BIN)/python -m pytest
+
+unit: $(STAMP) ## only the tests that need no API server
+	@$(BIN)/python -m pytest -m 'not e2e'
+
+e2e: $(STAMP) ## only the tests that talk to a real API server
+	@$(BIN)/python -u -m cutline_testbed toolchain
+	@$(BIN)/python -m pytest -m e2e
+
+bench: $(STAMP) ## measure the webhook against a minimal one in Go, and what it adds to a request
+	@$(BIN)/python -u -m bench
+
+testbed: $(STAMP) ## leave a control plane running with Cutline on it (BARE=1: without Cutline)
+	@$(BIN)/python -u -m cutline_testbed up --name $(TESTBED_NAME) $(if $(BARE),--bare)
+
+testbed-down: $(STAMP) ## end that control plane
+	@$(BIN)/python -u -m cutline_testbed down --name $(TESTBED_NAME)
+
+lint: $(STAMP) ## style, types, layers, generated files
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python hack/sync_crds.py --check
+
+fmt: $(STAMP) ## bring the code into the house's form
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+generate: $(STAMP) ## write the chart's copies of the definitions anew
+	$(BIN)/python hack/sync_crds.py
+
+verify: lint ## what a reviewer's machine checks before reading
+
+lock: $(STAMP) ## pin the newest allowed versions, with hashes
+	$(BIN)/pip install --quiet uv
+	$(BIN)/python hack/lock.py
+
+clean: ## stop every testbed of this checkout and remove what was built in it
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -u -m cutline_testbed clean --all; fi
+	@rm -rf $(VENV) .testbed dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
