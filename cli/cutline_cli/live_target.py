@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cutline.domain.actions.rollback import TEMPLATE
-from cutline.domain.actions.scale_down import REPLICAS
+from cutline.api.policies import policies_of
 from cutline.domain.change import Change
-from cutline.domain.errors import Unrecognised
-from cutline.domain.kind import Kind, Role, kind_named
-from cutline.domain.live import Live, live_of
+from cutline.domain.effect import Effect
+from cutline.domain.effects import baseline_of
+from cutline.domain.errors import MissingFact, Unrecognised
+from cutline.domain.kind import Role, kind_named
+from cutline.domain.live import Live, World
+from cutline.domain.policy import MatchedLine, crossed_lines
 from cutline.domain.proposal import SignedChange
 from cutline.domain.tree import ABSENT, digest, lookup
 from cutline.kube.errors import Forbidden, NotFound
-from cutline.kube.resources import ResourceRef
+from cutline.kube.resources import POLICIES
+from cutline.kube.world import WorldReader
 from cutline_cli.session import Session
 from cutline_cli.standing import Record
 
@@ -22,15 +25,17 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 @dataclass(frozen=True, slots=True)
 class LiveTarget:
-    """What could be read of a proposal's first target.
+    """What could be read of a proposal's own target.
 
-    `live` is `None` where there is nothing to read, and `problem` says why; `drift`
-    names what is no longer as it was signed.
+    `live` is `None` where there is nothing to read, and `problem` says why; `drift` names
+    what is no longer as it was signed, `None` if that is unknown; `lines` are those of
+    today's policies that the change crosses.
     """
 
     live: Live | None
     problem: str = ""
-    drift: tuple[str, ...] = ()
+    drift: tuple[str, ...] | None = None
+    lines: tuple[MatchedLine, ...] = ()
 
 
 async def read_live(session: Session, record: Record) -> LiveTarget:
@@ -39,17 +44,35 @@ async def read_live(session: Session, record: Record) -> LiveTarget:
     if entry is None:
         return LiveTarget(None, "no change of this proposal is about its target")
     target = entry.change.target
+    reader = WorldReader(session.client, session.system_namespace)
     try:
-        kind = kind_named(target.group, target.kind)
-        tree = await session.client.get(reference(kind), target.name, target.namespace or None)
+        live = await reader.live(kind_named(target.group, target.kind), target.namespace, target.name)
     except Unrecognised as error:
         return LiveTarget(None, str(error))
     except NotFound:
         return LiveTarget(None, "it does not exist any more", ("it is gone",))
     except Forbidden:
         return LiveTarget(None, "you may not read it")
-    live = live_of(kind, tree)
-    return LiveTarget(live, drift=drift_of(entry, live))
+    world = await _world(reader, live)
+    return LiveTarget(live, drift=drift_of(entry, world), lines=await _lines(session, entry, world))
+
+
+async def _world(reader: WorldReader, live: Live) -> World:
+    """What surrounds the target, or nothing of it for those who may not read it."""
+    try:
+        return await reader.world(live)
+    except (Forbidden, NotFound):
+        return World(live)
+
+
+async def _lines(session: Session, entry: SignedChange, world: World) -> tuple[MatchedLine, ...]:
+    """What policies demand today; those who may not read them see what was pinned."""
+    try:
+        trees = await session.client.list(POLICIES)
+    except Forbidden:
+        return ()
+    policies = policies_of(tuple(trees), is_fresh=True)
+    return crossed_lines(entry.change, entry.effects - {Effect.LOOSENING}, world, policies)
 
 
 def main_entry(record: Record) -> SignedChange | None:
@@ -61,42 +84,31 @@ def main_entry(record: Record) -> SignedChange | None:
     return changes[0] if changes else None
 
 
-def reference(kind: Kind) -> ResourceRef:
-    """Where objects of a kind are read."""
-    return ResourceRef(kind.group, kind.version, kind.resource, kind.namespaced)
-
-
-def drift_of(entry: SignedChange, live: Live) -> tuple[str, ...]:
-    """What of the signed state no longer holds; the gate would void the approvals for it.
-
-    The gate also looks at what only it reads (revisions, policies), so that nothing found
-    here is a likely yes, not a certain one.
-    """
-    change = entry.change
+def drift_of(entry: SignedChange, world: World) -> tuple[str, ...]:
+    """What of the signed state no longer holds, for which the gate voids the approvals."""
+    change, live = entry.change, world.live
     if change.target.uid != live.target.uid:
-        return ("it was deleted and created again (another uid)",)
+        return ("it was deleted and created again, under another uid",)
     changed = [field.path for field in change.fields if _differs(field.old, lookup(live.content, field.path))]
-    baseline = entry.baseline
-    if "replicas" in baseline and baseline["replicas"] != _replicas_text(live):
-        changed.append(REPLICAS)
-    if "template" in baseline and baseline["template"] != digest(_or_empty(lookup(live.content, TEMPLATE))):
-        changed.append(TEMPLATE)
-    return tuple(f"{path.removeprefix('/').replace('/', '.')} has changed" for path in dict.fromkeys(changed))
+    return (
+        *(f"{path.removeprefix('/').replace('/', '.')} has changed" for path in changed),
+        *(f"{key} is no longer what was signed" for key in _moved_baseline(entry, world)),
+    )
+
+
+def _moved_baseline(entry: SignedChange, world: World) -> list[str]:
+    try:
+        now = baseline_of(entry.effects, entry.change, world)
+    except MissingFact:
+        # This user may not read the revisions; the gate will.
+        return []
+    return [key for key in sorted(now) if now[key] != entry.baseline.get(key)]
 
 
 def _differs(signed: Any, found: Any) -> bool:
     if signed is ABSENT or found is ABSENT:
         return signed is not found
     return digest(signed) != digest(found)
-
-
-def _or_empty(value: Any) -> Any:
-    return {} if value is ABSENT else value
-
-
-def _replicas_text(live: Live) -> str:
-    value = lookup(live.content, REPLICAS)
-    return "1" if value is ABSENT else str(value)
 
 
 def state_words(live: Live) -> list[str]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from cutline.domain.lifecycle import Phase, Standing
 from cutline_cli.rendering.lines import Line, Tone
 from cutline_cli.rendering.times import left
-from cutline_cli.standing import Phase, Record, Standing
+from cutline_cli.standing import Record, counts, phase_of, signed_of
 from cutline_cli.visible import columns, shortened
 
 _GAP = "   "
@@ -29,14 +30,14 @@ PROPOSAL_HEADER = ("NAME", "ACTION", "TARGET", "PHASE", "SIGNED", "PROPOSER", "D
 
 def proposal_row(record: Record, standing: Standing, now: datetime) -> tuple[str, ...]:
     """One proposal in a list."""
-    proposal = record.proposal
-    decide_by = left(proposal.decide_by, now) if standing.phase is Phase.PENDING else "-"
+    proposal, phase = record.proposal, phase_of(record, standing)
+    decide_by = left(proposal.decide_by, now) if phase is Phase.PENDING else "-"
     return (
         proposal.name,
         proposal.action.value,
         f"{proposal.target.kind.lower()}/{proposal.target.name}",
-        standing.phase.value,
-        standing.signed,
+        phase.value,
+        signed_of(standing),
         proposal.proposer.username,
         decide_by,
     )
@@ -47,8 +48,8 @@ def record_as_tree(record: Record, standing: Standing) -> dict[str, Any]:
     return {
         "proposal": record.tree,
         "standing": {
-            "phase": standing.phase.value,
-            "signed": standing.signed,
+            "phase": phase_of(record, standing).value,
+            "signed": signed_of(standing),
             "missing": list(standing.missing),
             "untampered": record.is_untampered,
             "signoffs": [
@@ -58,7 +59,7 @@ def record_as_tree(record: Record, standing: Standing) -> dict[str, Any]:
                     "decision": signoff.decision.value,
                     "reason": signoff.reason,
                     "at": signoff.created.isoformat(),
-                    "counts": signoff in standing.approvals.counted or signoff in standing.objections,
+                    "counts": counts(signoff, standing),
                 }
                 for signoff in record.signoffs
             ],

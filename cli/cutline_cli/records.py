@@ -1,58 +1,94 @@
-"""Reading proposals and sign-offs from the API server."""
+"""Reading proposals, sign-offs and uses from the API server."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from cutline.api.proposals import proposal_of
 from cutline.api.signoffs import signoff_of
 from cutline.domain.errors import BadObject
+from cutline.domain.lifecycle import ClaimState, Use
+from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff, of_proposal
-from cutline.kube.errors import NotFound
-from cutline.kube.resources import PROPOSALS, SIGNOFFS
+from cutline.kube.errors import Forbidden, NotFound
+from cutline.kube.resources import ADMITTED_CHANGES, PROPOSALS, SIGNOFFS
 from cutline_cli.exits import CliError, Missing
 from cutline_cli.session import Session
 from cutline_cli.standing import Record
 
+_Trees = Iterable[dict[str, Any]]
+
 
 async def read_record(session: Session, name: str) -> Record:
-    """The proposal `name` of the session's namespace, with its sign-offs."""
+    """The proposal `name` of the session's namespace, with all that was said about it."""
+    client, namespace = session.client, session.namespace
     try:
-        tree = await session.client.get(PROPOSALS, name, session.namespace)
+        tree = await client.get(PROPOSALS, name, namespace)
     except NotFound as error:
         if not error.details.get("name"):
             raise
         raise Missing(
-            f"there is no proposal {name} in namespace {session.namespace}; "
-            "kubectl cutline list -A shows those of all namespaces"
+            f"there is no proposal {name} in namespace {namespace}; kubectl cutline list -A shows all there are"
         ) from None
     try:
         proposal = proposal_of(tree)
+        trees = await client.list(SIGNOFFS, namespace, field_selector=f"spec.proposalUID={proposal.uid}")
+        # One that cannot be read may be a rejection: to leave it out would be to overlook that.
+        signoffs = [signoff_of(one) for one in trees]
     except BadObject as error:
-        raise CliError(f"proposal {name} did not pass Cutline's gate and means nothing: {error}") from error
-    signoffs = await session.client.list(SIGNOFFS, session.namespace, field_selector=f"spec.proposalUID={proposal.uid}")
-    return Record(tree, proposal, of_proposal(proposal, _readable(signoffs)))
+        raise CliError(f"proposal {name} or a sign-off on it did not pass Cutline's gate: {error}") from error
+    return Record(tree, proposal, of_proposal(proposal, signoffs), await _uses(session, proposal))
 
 
 async def read_records(session: Session, namespace: str | None) -> tuple[Record, ...]:
-    """All proposals of a namespace, or of all namespaces, with their sign-offs; those that can be read."""
+    """All proposals of a namespace, or of all namespaces, the newest first; a warning for each unreadable one."""
     trees = await session.client.list(PROPOSALS, namespace)
-    signoffs = _readable(await session.client.list(SIGNOFFS, namespace))
+    signoffs = _readable(session, await session.client.list(SIGNOFFS, namespace))
     records = []
     for tree in trees:
         try:
             proposal = proposal_of(tree)
         except BadObject as error:
-            session.console.note(f"warning: left out a proposal that did not pass the gate: {error}")
+            _warn(session, tree, error)
             continue
         records.append(Record(tree, proposal, of_proposal(proposal, signoffs)))
     return tuple(sorted(records, key=lambda record: (record.proposal.created, record.proposal.key), reverse=True))
 
 
-def _readable(trees: list[dict[str, Any]]) -> tuple[Signoff, ...]:
-    """Sign-offs as the gate counts them: what it did not stamp counts for nothing."""
+async def _uses(session: Session, proposal: Proposal) -> tuple[Use, ...] | None:
+    try:
+        trees = await session.client.list(
+            ADMITTED_CHANGES, session.system_namespace, field_selector=f"spec.proposal.uid={proposal.uid}"
+        )
+    except Forbidden:
+        return None
+    return tuple(
+        Use(
+            name=str(tree["metadata"]["name"]),
+            signed_digest=str((tree.get("spec") or {}).get("changeDigest", "")),
+            state=_state((tree.get("status") or {}).get("state")),
+        )
+        for tree in trees
+    )
+
+
+def _state(word: object) -> ClaimState:
+    """What the operator has seen of a use; where it has seen nothing yet, it is under way."""
+    try:
+        return ClaimState(str(word))
+    except ValueError:
+        return ClaimState.CLAIMED
+
+
+def _readable(session: Session, trees: _Trees) -> tuple[Signoff, ...]:
     signoffs = []
     for tree in trees:
         try:
             signoffs.append(signoff_of(tree))
-        except BadObject:
-            continue
+        except BadObject as error:
+            _warn(session, tree, error)
     return tuple(signoffs)
+
+
+def _warn(session: Session, tree: dict[str, Any], error: BadObject) -> None:
+    name = (tree.get("metadata") or {}).get("name", "?")
+    session.console.note(f"warning: {tree.get('kind')} {name} did not pass Cutline's gate and is left out: {error}")

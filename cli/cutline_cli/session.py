@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import yaml
-
+from cutline.api.settings import load_settings
 from cutline.api.users import user_from_user_info
+from cutline.domain.errors import BadObject
 from cutline.domain.user import HumanPredicate, User
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import Forbidden, NotFound
@@ -56,9 +56,8 @@ class Session:
         except (Forbidden, NotFound):
             return None
         try:
-            config = yaml.safe_load((tree.get("data") or {}).get(_CONFIG_KEY) or "") or {}
-            return HumanPredicate(frozenset(map(str, config["humans"]["userGroups"])))
-        except (yaml.YAMLError, KeyError, TypeError):
+            return load_settings((tree.get("data") or {}).get(_CONFIG_KEY) or "").humans
+        except BadObject:
             return None
 
 

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
-from cutline.domain.user import HumanPredicate
+from cutline.domain.lifecycle import Phase, Standing
 from cutline.kube.errors import Forbidden, Gone, KubeError, NotFound, Unauthorized, Unavailable
-from cutline.kube.resources import ADMITTED_CHANGES, PROPOSALS, SIGNOFFS, ResourceRef
+from cutline.kube.resources import PROPOSALS, SIGNOFFS, ResourceRef
 from cutline_cli.exits import Missing, Refused, TimedOut
 from cutline_cli.records import read_record
 from cutline_cli.session import Session
-from cutline_cli.standing import ENDED, Phase, Record, Standing, standing_of
+from cutline_cli.standing import Record, phase_of, signed_of, standing_now
 
 # Time alone expires a proposal, and an admitted change is written to another namespace:
 # no watch tells of either.
@@ -26,12 +26,13 @@ _LATER = {
     Phase.APPROVED: frozenset({Phase.USED, Phase.COMPLETED}),
     Phase.USED: frozenset({Phase.COMPLETED}),
 }
-# What an ended proposal may still become.
-_STILL_POSSIBLE = {Phase.USED: frozenset({Phase.COMPLETED})}
+# Phases from which nothing but a new proposal leads to an approval; a rejection can be
+# taken back by its author, but whoever waits had better be told of it.
+_ENDED = frozenset({Phase.REJECTED, Phase.EXPIRED, Phase.STALE, Phase.REVOKED, Phase.USED, Phase.COMPLETED})
 
 
-async def wait_for(session: Session, name: str, wanted: Phase, limit: timedelta) -> Standing:
-    """Until the proposal is in the phase `wanted`, or past it.
+async def wait_for(session: Session, name: str, wanted: Phase, limit: timedelta) -> tuple[Phase, str]:
+    """Until the proposal is in the phase `wanted`, or past it; that phase, and how far it is signed.
 
     Raises `Refused` once it cannot get there any more, `TimedOut` after `limit`.
     """
@@ -39,33 +40,35 @@ async def wait_for(session: Session, name: str, wanted: Phase, limit: timedelta)
     try:
         async with asyncio.timeout(limit.total_seconds()), _changes(session) as changed:
             humans = await session.humans()
-            uid = ""
+            first = await _look(session, name)
+            record = first
             while True:
                 changed.clear()
-                standing, record = await _look(session, name, humans)
-                if uid and record.proposal.uid != uid:
-                    raise Missing(
-                        f"proposal {name} was deleted and made again; look at it: kubectl cutline show {name}"
-                    )
-                uid, last = record.proposal.uid, f"been {standing.phase.value}, signed {standing.signed}"
-                if is_there(standing.phase, wanted):
-                    return standing
-                if not may_come(standing.phase, wanted):
-                    raise Refused(
-                        f"{name} is {standing.phase.value} and will not become {wanted.value}{_why(standing)}"
-                    )
+                if record.proposal.uid != first.proposal.uid:
+                    raise Missing(f"proposal {name} was deleted and made again; kubectl cutline show {name}")
+                standing = standing_now(record, humans, session.now())
+                phase, signed = phase_of(record, standing), signed_of(standing)
+                last = f"been {phase.value}, signed {signed}"
+                if is_there(phase, wanted):
+                    return phase, signed
+                if not may_come(phase, wanted):
+                    raise Refused(f"{name} is {phase.value} and will not become {wanted.value}{_why(standing)}")
                 await _until(changed)
+                record = await _look(session, name)
     except TimeoutError:
         raise TimedOut(f"{name} is not {wanted.value} in time; it has {last}") from None
 
 
 def is_there(phase: Phase, wanted: Phase) -> bool:
+    """Whether whoever waits for `wanted` has nothing left to wait for."""
     return phase is wanted or phase in _LATER.get(wanted, frozenset())
 
 
 def may_come(phase: Phase, wanted: Phase) -> bool:
     """Whether a proposal in `phase` can still get to `wanted`."""
-    return phase not in ENDED or wanted in _STILL_POSSIBLE.get(phase, frozenset())
+    if phase is Phase.USED:
+        return wanted in (Phase.COMPLETED, Phase.REJECTED, Phase.REVOKED)
+    return phase not in _ENDED
 
 
 def _why(standing: Standing) -> str:
@@ -74,31 +77,13 @@ def _why(standing: Standing) -> str:
     return f": {', '.join(f'{one.decision.value} by {one.by.username} ({one.reason})' for one in standing.objections)}"
 
 
-async def _look(session: Session, name: str, humans: HumanPredicate | None) -> tuple[Standing, Record]:
+async def _look(session: Session, name: str) -> Record:
     while True:
         try:
-            record = await read_record(session, name)
-            standing = standing_of(record, humans, session.now())
-            if standing.phase in (Phase.APPROVED, Phase.EXPIRED) and await _is_used(session, record):
-                standing = Standing(
-                    Phase.USED, standing.approvals, standing.missing, standing.objections, standing.wanted
-                )
-            return standing, record
+            return await read_record(session, name)
         except Unavailable:
             # An API server that restarts is no reason to give up before the time is over.
             await asyncio.sleep(_AFTER_AN_ERROR_SECONDS)
-
-
-async def _is_used(session: Session, record: Record) -> bool:
-    """Whether the gate has recorded a use of every signed change; unknown counts as no."""
-    try:
-        claims = await session.client.list(
-            ADMITTED_CHANGES, session.system_namespace, field_selector=f"spec.proposal.uid={record.proposal.uid}"
-        )
-    except (Forbidden, NotFound):
-        return False
-    used = {(claim.get("spec") or {}).get("changeDigest") for claim in claims}
-    return {entry.change.digest for entry in record.proposal.changes} <= used
 
 
 async def _until(changed: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ from cutline_cli.exits import ExitCode
 from cutline_cli.printers import PROPOSAL_HEADER, proposal_row, record_as_tree, table
 from cutline_cli.records import read_records
 from cutline_cli.session import Session
-from cutline_cli.standing import standing_of
+from cutline_cli.standing import standing_now
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     namespace = None if arguments.all_namespaces else session.namespace
     records = await read_records(session, namespace)
     humans, now = await session.humans(), session.now()
-    found = [(record, standing_of(record, humans, now)) for record in records]
+    found = [(record, standing_now(record, humans, now)) for record in records]
     if session.wants_json:
         session.console.show_json({"items": [record_as_tree(record, standing) for record, standing in found]})
         return ExitCode.OK

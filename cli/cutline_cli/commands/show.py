@@ -9,7 +9,7 @@ from cutline_cli.printers import record_as_tree
 from cutline_cli.records import read_record
 from cutline_cli.rendering.screen import View, screen
 from cutline_cli.session import Session
-from cutline_cli.standing import standing_of
+from cutline_cli.standing import standing_now
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +18,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     record = await read_record(session, arguments.name)
-    standing = standing_of(record, await session.humans(), session.now())
-    live = await read_live(session, record)
+    live, humans = await read_live(session, record), await session.humans()
+    standing = standing_now(record, humans, session.now(), lines=live.lines, drift=live.drift)
     if session.wants_json:
-        session.console.show_json({**record_as_tree(record, standing), "drift": list(live.drift)})
+        session.console.show_json(
+            {**record_as_tree(record, standing), "drift": None if live.drift is None else list(live.drift)}
+        )
         return ExitCode.OK
     view = View(record, standing, live, await session.user(), session.now())
     session.console.show(screen(view))

@@ -4,13 +4,11 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 
-from cutline.domain.kind import DEPLOYMENT
 from cutline.kube.client import PatchKind
 from cutline.kube.errors import NotFound
-from cutline.kube.resources import CRDS, MUTATING_CONFIGS, VALIDATING_CONFIGS, ResourceRef
+from cutline.kube.resources import CRDS, DEPLOYMENTS, MUTATING_CONFIGS, VALIDATING_CONFIGS, ResourceRef
 from cutline_cli.command import Command
 from cutline_cli.exits import CliError, ExitCode, Refused
-from cutline_cli.live_target import reference
 from cutline_cli.session import Session
 
 
@@ -91,7 +89,7 @@ async def _stop_operator(session: Session) -> None:
     """No pods of the operator, where it runs as the chart's Deployment: it would put back what is deleted."""
     try:
         await session.client.patch(
-            reference(DEPLOYMENT),
+            DEPLOYMENTS,
             _OPERATOR,
             {"spec": {"replicas": 0}},
             session.system_namespace,

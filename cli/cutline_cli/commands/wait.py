@@ -4,10 +4,10 @@ import argparse
 
 from cutline.domain.duration import parse_duration
 from cutline.domain.errors import BadObject
+from cutline.domain.lifecycle import Phase
 from cutline_cli.command import Command
 from cutline_cli.exits import ExitCode, UsageError
 from cutline_cli.session import Session
-from cutline_cli.standing import Phase
 from cutline_cli.waiting import wait_for
 
 
@@ -30,11 +30,11 @@ async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
         limit = parse_duration(arguments.timeout, "--timeout")
     except BadObject as error:
         raise UsageError(str(error)) from error
-    standing = await wait_for(session, arguments.name, Phase(arguments.phase), limit)
+    phase, signed = await wait_for(session, arguments.name, Phase(arguments.phase), limit)
     if session.wants_json:
-        session.console.show_json({"name": arguments.name, "phase": standing.phase.value, "signed": standing.signed})
+        session.console.show_json({"name": arguments.name, "phase": phase.value, "signed": signed})
     else:
-        session.console.say(f"{arguments.name} is {standing.phase.value}, signed {standing.signed}")
+        session.console.say(f"{arguments.name} is {phase.value}, signed {signed}")
     return ExitCode.OK
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cutline.domain.effect import Action, Effect
 from cutline.domain.kind import NODE, Role
 from cutline.domain.target import Target
+from cutline.domain.verdict import Conclusion
 from cutline_cli.exits import CliError, Refused, UsageError
 from cutline_cli.rehearsal.denials import Denial
 from cutline_cli.rehearsal.kubectl import KubectlCommand
@@ -41,9 +42,7 @@ async def wanted_after(command: KubectlCommand, rehearsed: Rehearsed, node_of: N
     if not rehearsed.denials:
         _check_that_it_went_well(command, rehearsed)
         return None
-    undecided = next((denial for denial in rehearsed.denials if denial.change is None), None)
-    if undecided is not None:
-        raise Refused(f"the gate could not tell what this command does: {undecided.message}")
+    _check_that_all_can_be_signed(rehearsed.denials)
     # A drain's requests belong together, and the gate sees all the pods that they will reach.
     if command.is_drain:
         return await _drain(command, rehearsed.denials, node_of)
@@ -56,6 +55,14 @@ def _check_that_it_went_well(command: KubectlCommand, rehearsed: Rehearsed) -> N
     if rehearsed.exit_code:
         said = rehearsed.errors.removeprefix("error: ") or f"exit code {rehearsed.exit_code}"
         raise CliError(f"`{command}` failed in the rehearsal: {said}")
+
+
+def _check_that_all_can_be_signed(denials: Sequence[Denial]) -> None:
+    for denial in denials:
+        if denial.conclusion != Conclusion.UNSIGNED.value:
+            raise Refused(f"the gate could not decide about this command: {denial.message}")
+        if denial.change is None:
+            raise Refused("the change is larger than people can judge at once: propose it in parts")
 
 
 async def _drain(command: KubectlCommand, denials: Sequence[Denial], node_of: NodeOfPod) -> Wanted:
@@ -78,17 +85,8 @@ def _single(denials: Sequence[Denial]) -> Wanted:
         named = ", ".join(sorted({str(change.target) for _, change in changes.values()}))
         raise Refused(f"this command needs {len(changes)} signed changes ({named}); propose one object at a time")
     denial, change = next(iter(changes.values()))
-    action = denial.action or _only_action(denial.effects)
-    if action is None or action not in PROPOSABLE:
+    if denial.action is None or denial.action not in PROPOSABLE:
         effects = ", ".join(sorted(denial.effects)) or "nothing it could name"
         raise Refused(f"the gate found {effects}, for which nothing can be proposed in this version")
     target = TypedTarget(change.target.kind_row, change.target.name)
-    return Wanted(action, target, change.target.namespace, (change.canonical,))
-
-
-def _only_action(effects: frozenset[Effect]) -> Action | None:
-    """The action of a gate that suggested none: that of the only effect, if it has one."""
-    if effects == {Effect.POD_REMOVAL}:
-        return Action.RESTART
-    names = {action.value: action for action in PROPOSABLE}
-    return names.get(next(iter(effects)).value) if len(effects) == 1 else None
+    return Wanted(denial.action, target, change.target.namespace, (change.canonical,))

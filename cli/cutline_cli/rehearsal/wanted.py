@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
-from cutline.domain.kind import POD
 from cutline.domain.target import Target
-from cutline_cli.live_target import reference
+from cutline.kube.resources import PODS
 from cutline_cli.rehearsal.denials import Denial
 from cutline_cli.rehearsal.kubectl import KubectlCommand, kubectl_command
 from cutline_cli.rehearsal.outcome import Wanted, marks_node, wanted_after
@@ -43,5 +42,5 @@ def _is_enough(command: KubectlCommand, denial: Denial) -> bool:
 
 
 async def _node_of(session: Session, target: Target) -> str:
-    pod = await session.client.get(reference(POD), target.name, target.namespace)
+    pod = await session.client.get(PODS, target.name, target.namespace)
     return str((pod.get("spec") or {}).get("nodeName", ""))

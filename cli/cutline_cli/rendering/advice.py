@@ -5,10 +5,11 @@ from shlex import quote
 
 from cutline.domain.actions.scale_down import REPLICAS
 from cutline.domain.effect import Action
+from cutline.domain.lifecycle import Phase
 from cutline.domain.tree import ABSENT
 from cutline.domain.user import User
 from cutline_cli.live_target import LiveTarget, main_entry, removed_pods, revision_of
-from cutline_cli.standing import Phase, Record, Standing
+from cutline_cli.standing import Record
 from cutline_cli.targets import where
 
 _SHOWN_DIGITS = 16
@@ -82,17 +83,17 @@ def undo(record: Record, live: LiveTarget) -> list[str]:
             return ["put the old values back, as shown above"]
 
 
-def next_command(record: Record, standing: Standing, viewer: User) -> str:
+def next_command(record: Record, phase: Phase, viewer: User) -> str:
     """The command to type next, for whoever looks."""
     proposal = record.proposal
     name = f"{proposal.name} -n {proposal.namespace}"
     is_proposer = viewer.is_same_as(proposal.proposer)
-    if standing.phase in (Phase.PENDING, Phase.APPROVED) and not record.is_untampered:
+    if phase in (Phase.PENDING, Phase.APPROVED) and not record.is_untampered:
         return "nothing: its digest is not that of its content; propose again"
-    if standing.phase is Phase.APPROVED:
+    if phase is Phase.APPROVED:
         command = command_of(record) or "run the command that was proposed"
         return command if is_proposer else f"{command}, as {proposal.proposer.username}"
-    if standing.phase is not Phase.PENDING:
+    if phase is not Phase.PENDING:
         return "kubectl cutline list -n " + quote(proposal.namespace)
     if is_proposer:
         return f"kubectl cutline wait {name} --for Approved"

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cutline.domain.change import Verb
 from cutline.domain.duration import format_duration
+from cutline.domain.lifecycle import Phase, Standing
 from cutline.domain.proposal import SignedChange
 from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.user import User
@@ -20,7 +21,7 @@ from cutline_cli.rendering.diff import capped, change_lines, ending_of
 from cutline_cli.rendering.lines import BLANK, Line, Tone
 from cutline_cli.rendering.times import ago, left, moment
 from cutline_cli.rendering.why import own_words, why_lines
-from cutline_cli.standing import Phase, Record, Standing
+from cutline_cli.standing import Record, counts, phase_of, signed_of
 from cutline_cli.visible import shortened, words
 
 WIDTH = 80
@@ -40,6 +41,10 @@ class View:
     viewer: User
     now: datetime
 
+    @property
+    def phase(self) -> Phase:
+        return phase_of(self.record, self.standing)
+
 
 def screen(view: View) -> list[Line]:
     """The whole screen; its last line is the command to type next."""
@@ -54,7 +59,7 @@ def screen(view: View) -> list[Line]:
         BLANK,
         *why_lines(view.record, WIDTH),
         BLANK,
-        Line(f"next: {next_command(view.record, view.standing, view.viewer)}", Tone.HEADING),
+        Line(f"next: {next_command(view.record, view.phase, view.viewer)}", Tone.HEADING),
     ]
 
 
@@ -69,7 +74,7 @@ def labelled(label: str, text: str, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
 def _head(view: View) -> Iterator[Line]:
     proposal, standing = view.record.proposal, view.standing
     target = f"{proposal.target.kind.lower()}/{proposal.target.name}"
-    title = f"{proposal.action.value} of {target}: {standing.phase.value}, signed {standing.signed}"
+    title = f"{proposal.action.value} of {target}: {view.phase.value}, signed {signed_of(standing)}"
     yield Line(shortened(title, WIDTH), Tone.HEADING)
     by = f"{proposal.name} in {proposal.namespace}, by {proposal.proposer.username}"
     yield from labelled("proposal", f"{by}, {ago(proposal.created, view.now)}")
@@ -118,11 +123,11 @@ def _world(view: View) -> Iterator[Line]:
 
 def _signatures(view: View) -> Iterator[Line]:
     proposal, standing, now = view.record.proposal, view.standing, view.now
-    for requirement in proposal.requirement:
+    for requirement in standing.requirement:
         yield from labelled("needs", f"{requirement.describe()} ({requirement.name})")
     for signoff in _latest_first(view.record.signoffs):
         yield from _signoff_lines(view, signoff)
-    if standing.missing and standing.phase is Phase.PENDING:
+    if standing.missing and view.phase is Phase.PENDING:
         yield from labelled("missing", f"{'; '.join(standing.missing)}, other than {proposal.proposer.username}")
     limits = f"to decide until {moment(proposal.decide_by)} ({left(proposal.decide_by, now)})"
     yield from labelled("time", f"{limits}; an approval may be used for {format_duration(proposal.valid_for)}")
@@ -133,8 +138,7 @@ def _latest_first(signoffs: tuple[Signoff, ...]) -> list[Signoff]:
 
 
 def _signoff_lines(view: View, signoff: Signoff) -> Iterator[Line]:
-    counts = signoff in view.standing.approvals.counted or signoff in view.standing.objections
-    note = "" if counts else " (does not count now)"
+    note = "" if counts(signoff, view.standing) else " (does not count now)"
     tone = Tone.PLAIN if signoff.decision is Decision.APPROVE else Tone.WARNING
     text = (
         f"{signoff.by.username} {_VERBS[signoff.decision]} {ago(signoff.created, view.now)}{_narrowed(signoff)}{note}"

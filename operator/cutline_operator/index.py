@@ -1,0 +1,196 @@
+"""What the operator knows of our own kinds, in memory, as the watches last told it.
+
+It is a copy that may lag behind: nothing is decided with it, and a status that was worked out from
+an old copy is worked out again when the news arrive.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from cutline.api.admitted_changes import claim_of
+from cutline.api.policies import policies_of
+from cutline.api.proposals import proposal_of
+from cutline.api.signoffs import signoff_of
+from cutline.domain.claim import Claim
+from cutline.domain.errors import BadObject
+from cutline.domain.lifecycle import ClaimState, Use
+from cutline.domain.policy import Policies
+from cutline.domain.proposal import Proposal
+from cutline.domain.signoff import Signoff
+from cutline.domain.snapshot import Candidate
+from cutline.domain.tree import JsonObject
+from cutline.kube.resources import ADMITTED_CHANGES, POLICIES, PROPOSALS, SIGNOFFS, ResourceRef
+
+_log = logging.getLogger(__name__)
+
+
+class Kind(Enum):
+    """The kinds that are watched; the value says where they live."""
+
+    PROPOSAL = PROPOSALS
+    SIGNOFF = SIGNOFFS
+    ADMITTED_CHANGE = ADMITTED_CHANGES
+    POLICY = POLICIES
+
+    @property
+    def ref(self) -> ResourceRef:
+        return self.value
+
+
+class Topic(Enum):
+    """What a piece of work is about."""
+
+    PROPOSAL = "proposal"  # named by the proposal's uid
+    ADMITTED_CHANGE = "admitted change"  # by its name
+    ORPHANS = "orphans"  # sign-offs without a proposal: by the uid it had
+    POLICIES = "policies"  # all of them together
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One piece of work."""
+
+    topic: Topic
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRecord:
+    """A proposal with the status that it has."""
+
+    proposal: Proposal
+    status: JsonObject
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedRecord:
+    """An admitted change with what is known about its outcome."""
+
+    claim: Claim
+    uid: str
+    status: JsonObject
+
+    @property
+    def state(self) -> ClaimState:
+        """What its status says; what it does not say has not been seen."""
+        try:
+            return ClaimState(self.status.get("state", ClaimState.CLAIMED.value))
+        except ValueError:
+            return ClaimState.CLAIMED
+
+    @property
+    def as_use(self) -> Use:
+        return Use(self.claim.name, self.claim.signed_digest, self.state)
+
+
+class Index:
+    """All objects, with what belongs together found by the proposal's uid."""
+
+    def __init__(self) -> None:
+        self.proposals: dict[str, ProposalRecord] = {}
+        self.admitted: dict[str, AdmittedRecord] = {}
+        self.policies: dict[str, JsonObject] = {}
+        self._signoffs: dict[str, dict[str, Signoff]] = {}
+        self._claims: dict[str, set[str]] = {}
+
+    def put(self, kind: Kind, tree: JsonObject) -> Iterable[Key]:
+        """Take an object as it is now; answers what has to be looked at again."""
+        try:
+            match kind:
+                case Kind.PROPOSAL:
+                    return self._put_proposal(tree)
+                case Kind.SIGNOFF:
+                    return self._put_signoff(tree)
+                case Kind.ADMITTED_CHANGE:
+                    return self._put_admitted(tree)
+                case Kind.POLICY:
+                    self.policies[str(tree["metadata"]["name"])] = tree
+                    return (Key(Topic.POLICIES), *self._all_proposals())
+        except BadObject as error:
+            # The gate stamps what it lets through: this was written around it, and admits nothing.
+            _log.warning("%s %s cannot be read: %s", kind.ref.plural, tree["metadata"].get("name"), error)
+            return ()
+
+    def remove(self, kind: Kind, tree: JsonObject) -> Iterable[Key]:
+        """Forget an object; answers what has to be looked at again."""
+        metadata = tree["metadata"]
+        uid, name = str(metadata.get("uid", "")), str(metadata.get("name", ""))
+        match kind:
+            case Kind.PROPOSAL:
+                self.proposals.pop(uid, None)
+                return (Key(Topic.PROPOSAL, uid), Key(Topic.ORPHANS, uid))
+            case Kind.SIGNOFF:
+                touched = [about for about, signoffs in self._signoffs.items() if signoffs.pop(uid, None)]
+                return tuple(Key(Topic.PROPOSAL, about) for about in touched)
+            case Kind.ADMITTED_CHANGE:
+                record = self.admitted.pop(name, None)
+                return () if record is None else (Key(Topic.PROPOSAL, record.claim.proposal_uid),)
+            case Kind.POLICY:
+                self.policies.pop(name, None)
+                return (Key(Topic.POLICIES), *self._all_proposals())
+
+    def replace(self, kind: Kind, trees: Iterable[JsonObject]) -> Iterable[Key]:
+        """Take a whole collection; what is not in it is gone."""
+        items = tuple(trees)
+        here = {str(tree["metadata"]["uid"]) for tree in items}
+        keys = [key for tree in items for key in self.put(kind, tree)]
+        gone = [tree for tree in tuple(self._known(kind)) if tree["metadata"]["uid"] not in here]
+        return (*keys, *(key for tree in gone for key in self.remove(kind, tree)))
+
+    def candidate(self, uid: str) -> Candidate | None:
+        """A proposal with all that was said about it and done with it."""
+        record = self.proposals.get(uid)
+        if record is None:
+            return None
+        claims = tuple(self.admitted[name].claim for name in sorted(self._claims.get(uid, ())) if name in self.admitted)
+        return Candidate(record.proposal, self.signoffs_about(uid), claims)
+
+    def signoffs_about(self, uid: str) -> tuple[Signoff, ...]:
+        """The sign-offs about the proposal with this uid, by name; it may be gone."""
+        return tuple(sorted(self._signoffs.get(uid, {}).values(), key=lambda signoff: signoff.name))
+
+    def uses_of(self, uid: str) -> tuple[AdmittedRecord, ...]:
+        """The admitted changes of a proposal, by name."""
+        return tuple(self.admitted[name] for name in sorted(self._claims.get(uid, ())) if name in self.admitted)
+
+    def policies_now(self) -> Policies:
+        """All policies, as the domain reads them."""
+        return policies_of(tuple(self.policies.values()), is_fresh=True)
+
+    def _put_proposal(self, tree: JsonObject) -> Iterable[Key]:
+        proposal = proposal_of(tree)
+        generation = int(tree["metadata"].get("generation") or 0)
+        self.proposals[proposal.uid] = ProposalRecord(proposal, tree.get("status") or {}, generation)
+        return (Key(Topic.PROPOSAL, proposal.uid),)
+
+    def _put_signoff(self, tree: JsonObject) -> Iterable[Key]:
+        signoff = signoff_of(tree)
+        about = signoff.proposal_uid
+        self._signoffs.setdefault(about, {})[signoff.uid] = signoff
+        topic = Topic.PROPOSAL if about in self.proposals else Topic.ORPHANS
+        return (Key(topic, about),)
+
+    def _put_admitted(self, tree: JsonObject) -> Iterable[Key]:
+        claim = claim_of(tree)
+        self.admitted[claim.name] = AdmittedRecord(claim, str(tree["metadata"]["uid"]), tree.get("status") or {})
+        self._claims.setdefault(claim.proposal_uid, set()).add(claim.name)
+        return (Key(Topic.ADMITTED_CHANGE, claim.name), Key(Topic.PROPOSAL, claim.proposal_uid))
+
+    def _all_proposals(self) -> Iterator[Key]:
+        return (Key(Topic.PROPOSAL, uid) for uid in self.proposals)
+
+    def _known(self, kind: Kind) -> Iterator[Mapping[str, Mapping[str, str]]]:
+        """A stub of each known object of a kind: its name and uid."""
+        match kind:
+            case Kind.PROPOSAL:
+                pairs = ((record.proposal.name, uid) for uid, record in self.proposals.items())
+            case Kind.SIGNOFF:
+                pairs = ((one.name, uid) for signoffs in self._signoffs.values() for uid, one in signoffs.items())
+            case Kind.ADMITTED_CHANGE:
+                pairs = ((name, record.uid) for name, record in self.admitted.items())
+            case Kind.POLICY:
+                pairs = ((name, str(tree["metadata"]["uid"])) for name, tree in self.policies.items())
+        return ({"metadata": {"name": name, "uid": uid}} for name, uid in pairs)

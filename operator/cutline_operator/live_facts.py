@@ -1,0 +1,86 @@
+"""What of the live state a proposal's status depends on: has its target drifted, what is demanded now.
+
+The gate reads the same facts for itself at each decision; here they only inform people.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cutline.domain.change import Change
+from cutline.domain.effect import Action
+from cutline.domain.effects import baseline_of
+from cutline.domain.errors import MissingFact
+from cutline.domain.live import Live, World
+from cutline.domain.policy import Enforcement, MatchedLine, Policies, lines_of
+from cutline.domain.proposal import Proposal, SignedChange
+from cutline.domain.target import Target
+from cutline.kube.errors import NotFound
+from cutline.kube.world import WorldReader
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What one look at a proposal's targets found; `at` is when."""
+
+    drift: tuple[str, ...]
+    lines: tuple[MatchedLine, ...]
+    at: datetime
+
+
+def watched_entries(proposal: Proposal) -> tuple[SignedChange, ...]:
+    """The changes whose targets are looked at: in a drain the node's, for its pods come and go."""
+    if proposal.action is not Action.DRAIN:
+        return proposal.changes
+    return tuple(entry for entry in proposal.changes if not entry.change.removes_pod)
+
+
+def drift_of(entry: SignedChange, world: World | None) -> tuple[str, ...]:
+    """What is no longer as it was signed, as the gate would find it; `world` is None where the target is gone."""
+    target = entry.change.target
+    if world is None:
+        return (f"{target} is gone",)
+    if world.live.target.uid != target.uid:
+        return (f"{target} is another object now",)
+    try:
+        now = baseline_of(entry.effects, entry.change, world)
+    except MissingFact as fact:
+        return (str(fact),)
+    return tuple(
+        f"{key} of {target} is no longer what was signed" for key in now if now[key] != entry.baseline.get(key)
+    )
+
+
+def demanded(entry: SignedChange, world: World | None, policies: Policies) -> tuple[MatchedLine, ...]:
+    """The lines that refuse this change today unless it is signed."""
+    if world is None:
+        return ()
+    change: Change = entry.change
+    lines = lines_of(change, entry.effects, world, policies)
+    return tuple(line for line in lines if line.policy.enforcement is Enforcement.DENY)
+
+
+async def look(reader: WorldReader, proposal: Proposal, policies: Policies, now: datetime) -> LiveFacts:
+    """Look at the targets. Raises `KubeError` where that is not possible."""
+    drift: list[str] = []
+    lines: set[MatchedLine] = set()
+    for entry in watched_entries(proposal):
+        world = await _world_of(reader, entry.change.target)
+        drift += drift_of(entry, world)
+        lines |= set(demanded(entry, world, policies))
+    return LiveFacts(tuple(drift), tuple(sorted(lines)), now)
+
+
+async def live_of_target(reader: WorldReader, target: Target) -> Live | None:
+    """The object that has the target's name now; None where there is none."""
+    try:
+        return await reader.live(target.kind_row, target.namespace, target.name)
+    except NotFound:
+        return None
+
+
+async def _world_of(reader: WorldReader, target: Target) -> World | None:
+    live = await live_of_target(reader, target)
+    try:
+        return None if live is None else await reader.world(live)
+    except NotFound:  # its namespace went in between
+        return None
