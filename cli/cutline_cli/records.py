@@ -1,6 +1,6 @@
 """Reading proposals, sign-offs and uses from the API server."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cutline.api.proposals import proposal_of
@@ -43,6 +43,7 @@ async def read_records(session: Session, namespace: str | None) -> tuple[Record,
     """All proposals of a namespace, or of all namespaces, the newest first; a warning for each unreadable one."""
     trees = await session.client.list(PROPOSALS, namespace)
     signoffs = _readable(session, await session.client.list(SIGNOFFS, namespace))
+    uses = await _all_uses(session)
     records = []
     for tree in trees:
         try:
@@ -50,24 +51,41 @@ async def read_records(session: Session, namespace: str | None) -> tuple[Record,
         except BadObject as error:
             _warn(session, tree, error)
             continue
-        records.append(Record(tree, proposal, of_proposal(proposal, signoffs)))
+        records.append(
+            Record(
+                tree, proposal, of_proposal(proposal, signoffs), None if uses is None else uses.get(proposal.uid, ())
+            )
+        )
     return tuple(sorted(records, key=lambda record: (record.proposal.created, record.proposal.key), reverse=True))
 
 
 async def _uses(session: Session, proposal: Proposal) -> tuple[Use, ...] | None:
+    selector = f"spec.proposal.uid={proposal.uid}"
     try:
-        trees = await session.client.list(
-            ADMITTED_CHANGES, session.system_namespace, field_selector=f"spec.proposal.uid={proposal.uid}"
-        )
+        trees = await session.client.list(ADMITTED_CHANGES, session.system_namespace, field_selector=selector)
     except Forbidden:
         return None
-    return tuple(
-        Use(
-            name=str(tree["metadata"]["name"]),
-            signed_digest=str((tree.get("spec") or {}).get("changeDigest", "")),
-            state=_state((tree.get("status") or {}).get("state")),
-        )
-        for tree in trees
+    return tuple(map(_use, trees))
+
+
+async def _all_uses(session: Session) -> Mapping[str, tuple[Use, ...]] | None:
+    """The uses of all proposals, by the proposal's uid; `None` for those who may not read them."""
+    try:
+        trees = await session.client.list(ADMITTED_CHANGES, session.system_namespace)
+    except Forbidden:
+        return None
+    result: dict[str, tuple[Use, ...]] = {}
+    for tree in trees:
+        uid = str(((tree.get("spec") or {}).get("proposal") or {}).get("uid", ""))
+        result[uid] = (*result.get(uid, ()), _use(tree))
+    return result
+
+
+def _use(tree: Mapping[str, Any]) -> Use:
+    return Use(
+        name=str(tree["metadata"]["name"]),
+        signed_digest=str((tree.get("spec") or {}).get("changeDigest", "")),
+        state=_state((tree.get("status") or {}).get("state")),
     )
 
 

@@ -16,6 +16,7 @@ from cutline.kube.client import KubeClient
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import CONFIGMAPS, SELF_SUBJECT_REVIEWS
 from cutline_cli.console import Console
+from cutline_cli.patience import PatientClient
 
 USER_AGENT = "kubectl-cutline"
 SYSTEM_NAMESPACE_VARIABLE = "CUTLINE_NAMESPACE"
@@ -64,7 +65,7 @@ class Session:
 @asynccontextmanager
 async def opened(arguments: Namespace, console: Console) -> AsyncIterator[Session]:
     """The session that the common flags describe; raises `BadKubeconfig`."""
-    client = await KubeClient.connect(
+    client = await PatientClient.connect(
         arguments.kubeconfig,
         arguments.context,
         user_agent=USER_AGENT,

@@ -78,7 +78,7 @@ def _confirm(
     console.show(labelled("digest", proposal.digest))
     console.show(capped(lines, _MOST_DIFF_LINES, f"kubectl cutline diff {record.name} -n {proposal.namespace}"))
     for key, value in narrow.items():
-        console.show(labelled("only", f"{key}: {value}"))
+        console.show(labelled("only", f"{key}: {', '.join(value) if isinstance(value, list) else value}"))
     if not console.asks_for(f"{word} exactly this? Type yes:", "yes"):
         raise Refused("not confirmed; nothing was signed")
 

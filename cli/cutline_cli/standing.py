@@ -12,7 +12,15 @@ from typing import Any
 
 from cutline.domain.claim import claim_name
 from cutline.domain.evaluate import requirements_of
-from cutline.domain.lifecycle import ClaimState, Phase, Standing, Use, needed_approvals, standing_of
+from cutline.domain.lifecycle import (
+    ClaimState,
+    Phase,
+    Standing,
+    Use,
+    is_reviewed,
+    needed_approvals,
+    standing_of,
+)
 from cutline.domain.policy import MatchedLine
 from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff
@@ -77,6 +85,12 @@ def phase_of(record: Record, standing: Standing) -> Phase:
 def signed_of(standing: Standing) -> str:
     """Approvals that count and approvals needed: `1/2`."""
     return f"{len(standing.counted.counted)}/{needed_approvals(standing.requirement)}"
+
+
+def reviewed(record: Record, humans: HumanPredicate | None) -> bool:
+    """Whether another human has looked at an emergency afterwards."""
+    settings = Settings("", humans or _whoever_took_part(record))
+    return is_reviewed(Candidate(record.proposal, record.signoffs), settings)
 
 
 def counts(signoff: Signoff, standing: Standing) -> bool:

@@ -132,13 +132,31 @@ class Index:
                 self.policies.pop(name, None)
                 return (Key(Topic.POLICIES), *self._all_proposals())
 
-    def replace(self, kind: Kind, trees: Iterable[JsonObject]) -> Iterable[Key]:
-        """Take a whole collection; what is not in it is gone."""
-        items = tuple(trees)
-        here = {str(tree["metadata"]["uid"]) for tree in items}
-        keys = [key for tree in items for key in self.put(kind, tree)]
-        gone = [tree for tree in tuple(self._known(kind)) if tree["metadata"]["uid"] not in here]
-        return (*keys, *(key for tree in gone for key in self.remove(kind, tree)))
+    def names_of(self, kind: Kind) -> Mapping[str, str]:
+        """The names of the known objects of a kind, by uid."""
+        match kind:
+            case Kind.PROPOSAL:
+                return {uid: record.proposal.name for uid, record in self.proposals.items()}
+            case Kind.SIGNOFF:
+                return {uid: one.name for signoffs in self._signoffs.values() for uid, one in signoffs.items()}
+            case Kind.ADMITTED_CHANGE:
+                return {record.uid: name for name, record in self.admitted.items()}
+            case Kind.POLICY:
+                return {str(tree["metadata"]["uid"]): name for name, tree in self.policies.items()}
+
+    def complete(self, kind: Kind, trees: Iterable[JsonObject], before: Mapping[str, str]) -> Iterable[Key]:
+        """Take what is missing from a list, and drop what the list shows to be gone.
+
+        `before` is what was known (`names_of`) when the list was asked for: a watch may have told
+        newer things meanwhile, and those stay as they are.
+        """
+        items = {str(tree["metadata"]["uid"]): tree for tree in trees}
+        known = self.names_of(kind)
+        keys = [key for uid, tree in items.items() if uid not in known for key in self.put(kind, tree)]
+        for uid, name in before.items():
+            if uid not in items:
+                keys += self.remove(kind, {"metadata": {"name": name, "uid": uid}})
+        return keys
 
     def candidate(self, uid: str) -> Candidate | None:
         """A proposal with all that was said about it and done with it."""
@@ -181,16 +199,3 @@ class Index:
 
     def _all_proposals(self) -> Iterator[Key]:
         return (Key(Topic.PROPOSAL, uid) for uid in self.proposals)
-
-    def _known(self, kind: Kind) -> Iterator[Mapping[str, Mapping[str, str]]]:
-        """A stub of each known object of a kind: its name and uid."""
-        match kind:
-            case Kind.PROPOSAL:
-                pairs = ((record.proposal.name, uid) for uid, record in self.proposals.items())
-            case Kind.SIGNOFF:
-                pairs = ((one.name, uid) for signoffs in self._signoffs.values() for uid, one in signoffs.items())
-            case Kind.ADMITTED_CHANGE:
-                pairs = ((name, record.uid) for name, record in self.admitted.items())
-            case Kind.POLICY:
-                pairs = ((name, str(tree["metadata"]["uid"])) for name, tree in self.policies.items())
-        return ({"metadata": {"name": name, "uid": uid}} for name, uid in pairs)

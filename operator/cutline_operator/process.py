@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -15,12 +15,16 @@ from cutline_operator.certificate_store import CertificateStore
 from cutline_operator.clock import utc_now
 from cutline_operator.configure import Configurator
 from cutline_operator.events import EventRecorder
+from cutline_operator.index import Index
 from cutline_operator.installation import Installation
 from cutline_operator.listener import Listener
 from cutline_operator.metrics import Metrics
 from cutline_operator.probe import ProbeResult, probe
+from cutline_operator.sweep import Sweep
+from cutline_operator.watching import Watching
 from cutline_operator.webhook_address import WebhookAddress
 from cutline_operator.webhook_configurations import Connection
+from cutline_operator.worker import Worker
 
 _log = logging.getLogger(__name__)
 
@@ -45,22 +49,44 @@ async def run(settings: InstallationSettings, address: WebhookAddress, listen: L
         client = await stack.enter_async_context(
             await KubeClient.connect(user_agent="cutline-operator", timeout=_TIMEOUT_SECONDS)
         )
-        installation = _installation(client, settings, address, metrics)
+        recorder = EventRecorder(client, utc_now)
+        installation = _installation(client, settings, address, recorder, metrics)
+        watching = _watching(client, settings, recorder, metrics)
 
         def unready() -> Sequence[str]:
-            return (
-                () if installation.age < _READY_SECONDS else ("the API server has not been worked with for a minute",)
-            )
+            return tuple(_missing(installation, watching))
 
         listener = Listener(metrics, unready)
         stack.push_async_callback(listener.close)
         await listener.start(listen.host, listen.port)
         _log.info("listening on %s:%d", listen.host, listen.port)
-        await _until_stopped(asyncio.create_task(installation.run(), name="installation"))
+        await _until_stopped(
+            asyncio.create_task(installation.run(), name="installation"),
+            asyncio.create_task(watching.run(), name="watching"),
+        )
+
+
+def _missing(installation: Installation, watching: Watching) -> Iterator[str]:
+    if installation.age >= _READY_SECONDS:
+        yield "the installation has not been looked after for a minute"
+    if not watching.is_filled:
+        yield "proposals, sign-offs, admitted changes and policies have not been read yet"
+
+
+def _watching(
+    client: KubeClient, settings: InstallationSettings, recorder: EventRecorder, metrics: Metrics
+) -> Watching:
+    index = Index()
+    worker = Worker(client, settings, index, recorder, metrics, utc_now)
+    return Watching(client, settings.namespace, index, Sweep(worker.do, metrics, utc_now))
 
 
 def _installation(
-    client: KubeClient, settings: InstallationSettings, address: WebhookAddress, metrics: Metrics
+    client: KubeClient,
+    settings: InstallationSettings,
+    address: WebhookAddress,
+    recorder: EventRecorder,
+    metrics: Metrics,
 ) -> Installation:
     async def probe_webhook(connection: Connection) -> ProbeResult:
         wants = bool(settings.endpoint.client_ca)
@@ -68,12 +94,15 @@ def _installation(
 
     store = CertificateStore(client, settings.namespace)
     keeper = CertificateKeeper(store, address.names, metrics, utc_now)
-    configurator = Configurator(client, probe_webhook, EventRecorder(client, utc_now), metrics)
+    configurator = Configurator(client, probe_webhook, recorder, metrics)
     return Installation(client, settings, address, keeper, configurator, metrics)
 
 
 async def _until_stopped(*tasks: "asyncio.Task[None]") -> None:
-    """Wait for a signal or for the first task to end, then end all of them."""
+    """Wait for a signal or for the first task to end, then end all of them.
+
+    Kopf installs handlers of its own when it starts. Then a signal ends Kopf, and that ends the rest.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -33,7 +33,7 @@ def proposal_status(
         "decideBy": rfc3339(proposal.decide_by),
         "conditions": conditions_as_trees(tuple(_conditions(standing, before)), before, generation, now),
     }
-    if standing.valid_until is not None:
+    if standing.valid_until is not None and standing.phase in (Phase.APPROVED, Phase.USED):
         status["validUntil"] = rfc3339(standing.valid_until)
     if standing.missing and standing.phase is Phase.PENDING:
         status["missing"] = "; ".join(standing.missing)[:_MAX_MISSING]
@@ -56,7 +56,7 @@ def _signed(standing: Standing) -> str:
 
 
 def _conditions(standing: Standing, before: JsonObject) -> Iterator[Condition]:
-    yield _approved(standing)
+    yield _approved(standing, before)
     yield _current(standing, before)
     yield _used(standing)
     effect = _effect_observed(standing)
@@ -64,8 +64,12 @@ def _conditions(standing: Standing, before: JsonObject) -> Iterator[Condition]:
         yield effect
 
 
-def _approved(standing: Standing) -> Condition:
+def _approved(standing: Standing, before: JsonObject) -> Condition:
     name = "Approved"
+    earlier = condition_before(before, name)
+    if standing.phase is Phase.COMPLETED and earlier is not None:
+        # It was approved when it was used: that its approvals have ended since means nothing.
+        return earlier
     if standing.objections:
         decisive = max(standing.objections, key=lambda one: one.decision is Decision.REJECT)
         word = "Rejected" if decisive.decision is Decision.REJECT else "Revoked"
@@ -143,4 +147,4 @@ def over_at(candidate: Candidate) -> datetime:
     """From when a proposal can admit nothing any more, whatever anybody signs, and nothing was said about it."""
     said = (signoff.created for signoff in candidate.signoffs)
     done = (claim.created for claim in candidate.claims)
-    return max(candidate.proposal.decide_by + MAX_VALID_FOR, *said, *done)
+    return max((candidate.proposal.decide_by + MAX_VALID_FOR, *said, *done))

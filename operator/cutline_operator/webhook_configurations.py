@@ -166,8 +166,10 @@ def _webhook(
     rules: list[dict[str, Any]],
     matching: list[Condition],
 ) -> dict[str, Any]:
-    """One webhook, with every default written out: what the API server adds is not drift."""
-    return {
+    """One webhook, with every default written out and nothing empty that the API server would drop:
+    what it makes of this is not drift.
+    """
+    webhook: dict[str, Any] = {
         "name": name,
         "clientConfig": _client_config(connection, path),
         "rules": rules,
@@ -178,8 +180,10 @@ def _webhook(
         "admissionReviewVersions": ["v1"],
         "namespaceSelector": {},
         "objectSelector": {},
-        "matchConditions": [condition.as_tree() for condition in matching],
     }
+    if matching:
+        webhook["matchConditions"] = [condition.as_tree() for condition in matching]
+    return webhook
 
 
 def _client_config(connection: Connection, path: str) -> dict[str, Any]:

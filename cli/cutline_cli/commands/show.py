@@ -25,7 +25,7 @@ async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
             {**record_as_tree(record, standing), "drift": None if live.drift is None else list(live.drift)}
         )
         return ExitCode.OK
-    view = View(record, standing, live, await session.user(), session.now())
+    view = View(record, standing, live, await session.user(), humans, session.now())
     session.console.show(screen(view))
     return ExitCode.OK
 

@@ -1,9 +1,10 @@
 """What a change touches, how it is undone, and which command comes next. Pure."""
 
 from collections.abc import Mapping
-from shlex import quote
 
+from cutline.domain.actions.drain import UNSCHEDULABLE
 from cutline.domain.actions.scale_down import REPLICAS
+from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Action
 from cutline.domain.lifecycle import Phase
 from cutline.domain.tree import ABSENT
@@ -12,6 +13,7 @@ from cutline_cli.live_target import LiveTarget, main_entry, removed_pods, revisi
 from cutline_cli.standing import Record
 from cutline_cli.targets import where
 
+TAINTS = "/spec/taints"
 _SHOWN_DIGITS = 16
 _SHOWN_PODS = 6
 
@@ -34,9 +36,19 @@ def touched(record: Record, live: LiveTarget) -> list[str]:
         case Action.ROLLBACK | Action.RESTART:
             return [f"replaces every pod of the workload ({_running(live)} now)"]
         case Action.DRAIN:
-            return ["marks the node; no pod has to leave it now"]
+            return [_marked(record)]
         case _:
             return ["ends no pod by itself"]
+
+
+def _marked(record: Record) -> str:
+    """What a mark alone does; the pods that a drain evicts itself stand in its changes."""
+    entry = main_entry(record)
+    if entry is None or entry.change.verb is not Verb.UPDATE:
+        return "ends every pod on the node"
+    if any(field.is_within(TAINTS) for field in entry.change.fields):
+        return "ends every pod on the node that does not tolerate the taint, whatever its disruption budget"
+    return "marks the node; no pod has to leave it now"
 
 
 def _scaled(record: Record) -> str:
@@ -60,6 +72,9 @@ def undo(record: Record, live: LiveTarget) -> list[str]:
     if entry is None:
         return []
     target, change = entry.change.target, entry.change
+    # The end of an object has no other side; a pod's owner makes a new one.
+    if change.verb is not Verb.UPDATE and record.proposal.action is not Action.DRAIN:
+        return ["not possible: what is gone is gone, its owner may make a new one"]
     match record.proposal.action:
         case Action.SCALE_DOWN:
             field = change.field(REPLICAS)
@@ -68,36 +83,37 @@ def undo(record: Record, live: LiveTarget) -> list[str]:
         case Action.ROLLBACK:
             revision = revision_of(live.live) if live.live else ""
             to = f" --to-revision={revision}" if revision else ""
-            return [
-                f"kubectl rollout undo {where(target)}{to}",
-                "(that is a rollback too, and replaces the pods again)",
-            ]
-        case Action.DRAIN:
-            return [
-                f"kubectl uncordon {record.proposal.target.name}",
-                "(evicted pods stay gone; their owners make new ones)",
-            ]
-        case Action.RESTART:
-            return ["not possible: the pod is gone for good, its owner makes a new one"]
+            again = "(that is a rollback too, and replaces the pods again)"
+            return [f"kubectl rollout undo {where(target)}{to}", again]
+        case Action.DRAIN if not _marks_otherwise(change):
+            gone = "(evicted pods stay gone; their owners make new ones)"
+            return [f"kubectl uncordon {record.proposal.target.name}", gone]
         case _:
             return ["put the old values back, as shown above"]
 
 
-def next_command(record: Record, phase: Phase, viewer: User) -> str:
+def _marks_otherwise(change: Change) -> bool:
+    """Whether a node is marked by something that an uncordon does not take away."""
+    return any(not field.is_within(UNSCHEDULABLE) for field in change.fields)
+
+
+def next_command(record: Record, phase: Phase, viewer: User, *, needs_review: bool = False) -> str:
     """The command to type next, for whoever looks."""
     proposal = record.proposal
     name = f"{proposal.name} -n {proposal.namespace}"
     is_proposer = viewer.is_same_as(proposal.proposer)
-    if phase in (Phase.PENDING, Phase.APPROVED) and not record.is_untampered:
+    if not record.is_untampered:
         return "nothing: its digest is not that of its content; propose again"
+    sign = f"kubectl cutline approve {name} --digest {short_digest(proposal.digest)} --reason '…'"
+    # A sign-off by somebody else is the review, whatever he thinks of it.
+    if needs_review and not is_proposer:
+        return f"{sign}   (or reject)"
     if phase is Phase.APPROVED:
         command = command_of(record) or "run the command that was proposed"
         return command if is_proposer else f"{command}, as {proposal.proposer.username}"
     if phase is not Phase.PENDING:
-        return "kubectl cutline list -n " + quote(proposal.namespace)
-    if is_proposer:
-        return f"kubectl cutline wait {name} --for Approved"
-    return f"kubectl cutline approve {name} --digest {short_digest(proposal.digest)} --reason '…'"
+        return f"kubectl cutline list -n {proposal.namespace}"
+    return f"kubectl cutline wait {name} --for Approved" if is_proposer else sign
 
 
 def command_of(record: Record) -> str:

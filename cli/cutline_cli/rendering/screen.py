@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cutline.domain.change import Verb
-from cutline.domain.duration import format_duration
+from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
 from cutline.domain.lifecycle import Phase, Standing
 from cutline.domain.proposal import SignedChange
 from cutline.domain.signoff import Decision, Signoff
-from cutline.domain.user import User
+from cutline.domain.user import HumanPredicate, User
 from cutline_cli.live_target import LiveTarget, state_words
 from cutline_cli.rendering.advice import next_command, touched, undo
 from cutline_cli.rendering.diff import capped, change_lines, ending_of
 from cutline_cli.rendering.lines import BLANK, Line, Tone
 from cutline_cli.rendering.times import ago, left, moment
 from cutline_cli.rendering.why import own_words, why_lines
-from cutline_cli.standing import Record, counts, phase_of, signed_of
+from cutline_cli.standing import Record, counts, phase_of, reviewed, signed_of
 from cutline_cli.visible import shortened, words
 
 WIDTH = 80
@@ -39,7 +39,17 @@ class View:
     standing: Standing
     live: LiveTarget
     viewer: User
+    humans: HumanPredicate | None
     now: datetime
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether another human has said what he thinks of this emergency."""
+        return reviewed(self.record, self.humans)
+
+    @property
+    def needs_review(self) -> bool:
+        return self.record.proposal.emergency is not None and not self.is_reviewed
 
     @property
     def phase(self) -> Phase:
@@ -59,7 +69,9 @@ def screen(view: View) -> list[Line]:
         BLANK,
         *why_lines(view.record, WIDTH),
         BLANK,
-        Line(f"next: {next_command(view.record, view.phase, view.viewer)}", Tone.HEADING),
+        Line(
+            f"next: {next_command(view.record, view.phase, view.viewer, needs_review=view.needs_review)}", Tone.HEADING
+        ),
     ]
 
 
@@ -72,9 +84,10 @@ def labelled(label: str, text: str, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
 
 
 def _head(view: View) -> Iterator[Line]:
-    proposal, standing = view.record.proposal, view.standing
+    proposal = view.record.proposal
     target = f"{proposal.target.kind.lower()}/{proposal.target.name}"
-    title = f"{proposal.action.value} of {target}: {view.phase.value}, signed {signed_of(standing)}"
+    signed = "unsigned" if proposal.emergency else f"signed {signed_of(view.standing)}"
+    title = f"{proposal.action.value} of {target}: {view.phase.value}, {signed}"
     yield Line(shortened(title, WIDTH), Tone.HEADING)
     by = f"{proposal.name} in {proposal.namespace}, by {proposal.proposer.username}"
     yield from labelled("proposal", f"{by}, {ago(proposal.created, view.now)}")
@@ -84,13 +97,18 @@ def _head(view: View) -> Iterator[Line]:
             "TAMPERED", "the stored digest is another one; the gate will let nothing pass", Tone.WARNING
         )
     if proposal.emergency is not None:
-        yield from labelled("EMERGENCY", "called by its proposer alone; somebody else has to review it", Tone.WARNING)
+        yield from labelled("ALARM", _emergency(view), Tone.WARNING)
+
+
+def _emergency(view: View) -> str:
+    text = f"called as an emergency by {view.record.proposal.proposer.username} alone"
+    return f"{text}; somebody else has reviewed it" if view.is_reviewed else f"{text}; nobody else has reviewed it yet"
 
 
 def _change(view: View) -> Iterator[Line]:
     proposal = view.record.proposal
     yield Line("THE CHANGE, as the gate has rendered it", Tone.HEADING)
-    lines = [line for entry in proposal.changes for line in entry_lines(entry, WIDTH)]
+    lines = [line for entry in proposal.changes for line in _entry_on_screen(entry)]
     hint = f"kubectl cutline diff {proposal.name} -n {proposal.namespace}"
     yield from capped(lines, _MOST_DIFF_LINES, hint)
 
@@ -102,8 +120,17 @@ def entry_lines(entry: SignedChange, width: int) -> Iterator[Line]:
         yield Line(f"{target}, uid {target.uid}")
         yield from change_lines(entry.change, width)
         return
-    # One line each: a drain has many of these.
-    yield Line(shortened(f"- {ending_of(entry.change)}; uid {target.uid}", width), Tone.REMOVED)
+    for text in words(f"- {ending_of(entry.change)}", width):
+        yield Line(text, Tone.REMOVED)
+    yield Line(f"  uid {target.uid}")
+
+
+def _entry_on_screen(entry: SignedChange) -> Iterator[Line]:
+    """As `entry_lines`, but one line for each object that ends: a drain has many of these."""
+    if entry.change.verb is Verb.UPDATE:
+        yield from entry_lines(entry, WIDTH)
+    else:
+        yield Line(shortened(f"- {ending_of(entry.change)}", WIDTH), Tone.REMOVED)
 
 
 def _world(view: View) -> Iterator[Line]:
@@ -112,7 +139,9 @@ def _world(view: View) -> Iterator[Line]:
         yield from labelled("now", live.problem, Tone.WARNING)
     else:
         yield from labelled("now", ", ".join(state_words(live.live)))
-    if live.drift:
+    if view.phase in (Phase.USED, Phase.COMPLETED):
+        yield from labelled("", "after this proposal was used")
+    elif live.drift:
         yield from labelled("DRIFTED", f"{'; '.join(live.drift)}: approvals no longer count", Tone.WARNING)
     elif live.live is not None:
         yield from labelled("", "as it was when this was proposed")
@@ -122,15 +151,23 @@ def _world(view: View) -> Iterator[Line]:
 
 
 def _signatures(view: View) -> Iterator[Line]:
-    proposal, standing, now = view.record.proposal, view.standing, view.now
+    proposal, standing = view.record.proposal, view.standing
     for requirement in standing.requirement:
         yield from labelled("needs", f"{requirement.describe()} ({requirement.name})")
     for signoff in _latest_first(view.record.signoffs):
         yield from _signoff_lines(view, signoff)
     if standing.missing and view.phase is Phase.PENDING:
         yield from labelled("missing", f"{'; '.join(standing.missing)}, other than {proposal.proposer.username}")
+    yield from labelled("time", _limits(view))
+
+
+def _limits(view: View) -> str:
+    proposal, now = view.record.proposal, view.now
+    if proposal.emergency is not None:
+        end = proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for)
+        return f"passes until {moment(end)} ({left(end, now)}), once"
     limits = f"to decide until {moment(proposal.decide_by)} ({left(proposal.decide_by, now)})"
-    yield from labelled("time", f"{limits}; an approval may be used for {format_duration(proposal.valid_for)}")
+    return f"{limits}; an approval may be used for {format_duration(proposal.valid_for)}"
 
 
 def _latest_first(signoffs: tuple[Signoff, ...]) -> list[Signoff]:

@@ -1,8 +1,10 @@
 """Moments and spans as people read them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cutline.domain.duration import format_duration
+
+_SECONDS_MATTER = timedelta(minutes=10)
 
 
 def moment(when: datetime) -> str:
@@ -11,9 +13,14 @@ def moment(when: datetime) -> str:
 
 
 def ago(when: datetime, now: datetime) -> str:
-    return f"{format_duration(now - when)} ago"
+    return f"{_rough(now - when)} ago"
 
 
 def left(until: datetime, now: datetime) -> str:
     """`48m left`, or `over`."""
-    return f"{format_duration(until - now)} left" if until > now else "over"
+    return f"{_rough(until - now)} left" if until > now else "over"
+
+
+def _rough(span: timedelta) -> str:
+    """A span without its seconds, as soon as they no longer matter."""
+    return format_duration(span if span < _SECONDS_MATTER else timedelta(minutes=span // timedelta(minutes=1)))

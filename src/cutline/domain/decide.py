@@ -87,6 +87,7 @@ def _evaluations(demand: Demand, snapshot: Snapshot) -> tuple[Evaluation, ...]:
             key=lambda evaluation: (
                 len(evaluation.findings),
                 not evaluation.is_claimed,
+                evaluation.entry.change.digest != demand.change.digest,
                 evaluation.proposal.emergency is not None,
                 evaluation.proposal.created,
                 evaluation.proposal.key,

@@ -65,8 +65,14 @@ def _found(evaluation: Evaluation, now: datetime) -> str:
     proposal = evaluation.proposal
     signers = ", ".join(signoff.by.username for signoff in evaluation.counted)
     signed = f"signed by {signers}" if signers else "not signed"
-    left = format_duration(_time_left(evaluation, now))
+    left = _about(_time_left(evaluation, now))
     return f"proposal {proposal.name} ({proposal.digest[:15]}...), {signed}, {left} left"
+
+
+def _about(duration: timedelta) -> str:
+    """A duration without its seconds, once there are minutes enough."""
+    whole = timedelta(minutes=duration // timedelta(minutes=1))
+    return format_duration(whole if whole >= timedelta(minutes=2) else duration)
 
 
 def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
@@ -84,9 +90,14 @@ def _missing(evaluation: Evaluation) -> list[str]:
 
 
 def _nearest(verdict: Verdict) -> Evaluation | None:
-    """The proposal worth telling about: one that signs the same effects of the same object."""
+    """The proposal worth telling about: of those that sign these effects of this object, the one
+    for this very change, else the one with the least against it."""
     about = [one for one in verdict.evaluations if one.entry.effects >= verdict.effects]
-    return about[0] if about else None
+    return min(about, key=lambda one: not _is_exact(one, verdict), default=None)
+
+
+def _is_exact(evaluation: Evaluation, verdict: Verdict) -> bool:
+    return verdict.change is not None and evaluation.entry.change.digest == verdict.change.digest
 
 
 def _next(verdict: Verdict, nearest: Evaluation | None, system_namespace: str, node: str) -> str:

@@ -18,7 +18,7 @@ from cutline.domain.live import World
 from cutline.domain.policy import Policies
 from cutline.domain.proposal import MAX_RENDERED_BYTES, SignedChange
 from cutline.domain.text import visible
-from cutline.domain.tree import ABSENT
+from cutline.domain.tree import ABSENT, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,9 @@ def _field_summary(field: Field) -> str:
 
 
 def _value(value: object) -> str:
-    return "(none)" if value is ABSENT else visible(str(value), _LONGEST_VALUE)
+    if value is ABSENT:
+        return "(none)"
+    return visible(value if isinstance(value, str) else canonical(value), _LONGEST_VALUE)
 
 
 def headline_of(change: Change, effects: Iterable[Effect]) -> str:

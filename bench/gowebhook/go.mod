@@ -1,0 +1,3 @@
+module cutline.dev/bench/gowebhook
+
+go 1.26

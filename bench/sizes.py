@@ -1,0 +1,42 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Rounds alternate between the two sides; more of them, not longer ones, make up for a noisy machine."""
+
+    review_rounds: int
+    closed_seconds: float
+    open_seconds: float
+    warm_up_seconds: float
+    request_rounds: int
+    requests: int
+    """Per case, variant and round."""
+    signed_requests: int
+    """The same for admitted requests, each of which takes a proposal and a sign-off to prepare."""
+
+
+FULL = Sizes(
+    review_rounds=5,
+    closed_seconds=1.0,
+    open_seconds=1.5,
+    warm_up_seconds=0.2,
+    request_rounds=6,
+    requests=40,
+    signed_requests=15,
+)
+QUICK = Sizes(
+    review_rounds=2,
+    closed_seconds=0.4,
+    open_seconds=0.5,
+    warm_up_seconds=0.1,
+    request_rounds=2,
+    requests=15,
+    signed_requests=5,
+)
+CONNECTIONS = 4
+# Far below what either side can do, so that a latency is a service time and not a queue.
+RATE = 100.0
+RATE_WITH_READS = 20.0

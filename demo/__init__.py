@@ -1,0 +1,1 @@
+"""The demo: Cutline's main job as a story, on a real control plane."""

@@ -1,0 +1,63 @@
+"""`make demo`: bring up a control plane with Cutline, play the story, take it down again."""
+
+import argparse
+import sys
+import time
+
+from cutline_testbed import Testbed, TestbedError, install
+from demo.scenes import NAMESPACE, SCENES
+from demo.stage import Stage, UntrueStory
+
+_WORKLOAD = ("deployment", "checkout", "-n", NAMESPACE)
+_NAMESPACE = f"""\
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {NAMESPACE}, labels: {{cutline.dev/line: production}}}}
+"""
+
+
+def _furnish(stage: Stage) -> None:
+    """A shop with two revisions behind it, and a disruption budget."""
+    print("a shop is built: namespace, deployment in two revisions, disruption budget", flush=True)
+    stage.prepare("kubectl", "apply", "-f", "-", stdin=_NAMESPACE)
+    stage.prepare("kubectl", "create", *_WORKLOAD, "--image=checkout:v1", "--replicas=6")
+    stage.prepare("kubectl", "rollout", "status", "deployment/checkout", "-n", NAMESPACE, "--timeout=60s")
+    stage.prepare("kubectl", "set", "image", "deployment/checkout", "checkout=checkout:v2", "-n", NAMESPACE)
+    stage.prepare("kubectl", "rollout", "status", "deployment/checkout", "-n", NAMESPACE, "--timeout=60s")
+    stage.prepare(
+        "kubectl", "create", "pdb", "checkout", "-n", NAMESPACE, "--selector=app=checkout", "--min-available=4"
+    )
+
+
+def _play(testbed: Testbed) -> None:
+    started = time.monotonic()
+    testbed.clean()
+    testbed.start()
+    install(testbed)
+    stage = Stage(testbed)
+    _furnish(stage)
+    for scene in SCENES:
+        stage.play(scene)
+    print(f"\nDone in {time.monotonic() - started:.0f}s. `make testbed` leaves one running for you to try.")
+
+
+def main() -> int:
+    """Play it; 1 if the story is not true, and nothing is left running either way."""
+    parser = argparse.ArgumentParser(prog="demo", description="Cutline's main job as a story.")
+    parser.add_argument("--name", default="demo", help="the testbed to play it on (made new, and removed)")
+    testbed = Testbed(parser.parse_args().name)
+    try:
+        _play(testbed)
+    except (UntrueStory, TestbedError) as error:
+        print(f"\ndemo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        testbed.clean()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Which events a proposal's life is worth, and what they say. Pure.
+
+Prose of proposers is never repeated: an event on a workload is read by people who did not ask for it.
+"""
+
+from collections.abc import Iterator
+
+from cutline.domain.lifecycle import ClaimState, Phase, Standing
+from cutline.domain.proposal import Proposal
+from cutline.domain.signoff import Signoff
+from cutline.domain.snapshot import Candidate
+from cutline_operator.events import Event, EventReason, EventType, Regarding, regarding_target
+
+_REASONS = {
+    Phase.APPROVED: (EventType.NORMAL, EventReason.APPROVED),
+    Phase.REJECTED: (EventType.NORMAL, EventReason.REJECTED),
+    Phase.REVOKED: (EventType.NORMAL, EventReason.REVOKED),
+    Phase.EXPIRED: (EventType.NORMAL, EventReason.EXPIRED),
+    Phase.STALE: (EventType.WARNING, EventReason.STALE),
+    Phase.USED: (EventType.NORMAL, EventReason.USED),
+    Phase.COMPLETED: (EventType.NORMAL, EventReason.COMPLETED),
+}
+# What people who look at the target should find there, too.
+_ON_TARGET = frozenset({Phase.APPROVED, Phase.USED})
+
+
+def announcements(candidate: Candidate, standing: Standing, before: str, *, is_reviewed: bool) -> tuple[Event, ...]:
+    """What is worth telling now; `before` is the phase that the status said so far (empty: none)."""
+    events = [*_of_emergency(candidate, is_reviewed=is_reviewed), *_of_uses(candidate.proposal, standing)]
+    if standing.phase.value != before:
+        events += _of_phase(candidate, standing, before)
+    return tuple(events)
+
+
+def regarding_proposal(proposal: Proposal) -> Regarding:
+    """The proposal, as events refer to it."""
+    return Regarding("cutline.dev/v1alpha1", "RemediationProposal", proposal.namespace, proposal.name, proposal.uid)
+
+
+def _of_phase(candidate: Candidate, standing: Standing, before: str) -> Iterator[Event]:
+    proposal, phase = candidate.proposal, standing.phase
+    if phase is Phase.PENDING and not before:
+        note = f"{_what(proposal)}, proposed by {proposal.proposer.username}, needs a decision"
+        yield Event(regarding_proposal(proposal), EventType.NORMAL, EventReason.PROPOSED, note, "proposed")
+        return
+    if phase not in _REASONS:
+        return
+    type_, reason = _REASONS[phase]
+    note = f"{_what(proposal)}: {_how(candidate, standing)}"
+    # The same phase can be reached again, by another sign-off.
+    occurrence = ",".join([phase.value, *(one.name for one in candidate.signoffs), *_names(standing)])
+    yield Event(regarding_proposal(proposal), type_, reason, note, occurrence)
+    if phase in _ON_TARGET:
+        for target in sorted({entry.change.target for entry in proposal.changes if not entry.change.removes_pod}):
+            note = f"proposal {proposal.key}: {_how(candidate, standing)}"
+            yield Event(regarding_target(target), type_, reason, note, f"{proposal.uid},{occurrence}")
+
+
+def _names(standing: Standing) -> tuple[str, ...]:
+    return tuple(use.name for use in standing.uses)
+
+
+def _how(candidate: Candidate, standing: Standing) -> str:
+    proposer = candidate.proposal.proposer.username
+    match standing.phase:
+        case Phase.APPROVED if not standing.is_emergency:
+            return f"approved by {_people(standing.counted.counted)}; {proposer} may use it now"
+        case Phase.REJECTED | Phase.REVOKED:
+            return f"{standing.phase.value.lower()} by {_people(standing.objections)}"
+        case Phase.STALE:
+            return "; ".join(standing.drift or ()) or "the target has changed"
+        case Phase.USED:
+            return f"used by {proposer}"
+        case _:
+            return standing.phase.value.lower()
+
+
+def _people(signoffs: tuple[Signoff, ...]) -> str:
+    return ", ".join(signoff.by.username for signoff in signoffs)
+
+
+def _what(proposal: Proposal) -> str:
+    where = f" ({proposal.target.namespace or proposal.namespace})"
+    return f"{proposal.action.value} of {proposal.target.kind.lower()}/{proposal.target.name}{where}"
+
+
+def _of_emergency(candidate: Candidate, *, is_reviewed: bool) -> Iterator[Event]:
+    proposal = candidate.proposal
+    if proposal.emergency is None:
+        return
+    who, about = proposal.proposer.username, regarding_proposal(proposal)
+    note = (
+        f"{who} called an emergency, ticket {proposal.emergency.ticket}: {_what(proposal)}; another human must review"
+    )
+    yield Event(about, EventType.WARNING, EventReason.EMERGENCY, note, "called")
+    for target in sorted({entry.change.target for entry in proposal.changes if not entry.change.removes_pod}):
+        yield Event(regarding_target(target), EventType.WARNING, EventReason.EMERGENCY, note, proposal.uid)
+    if is_reviewed:
+        note = f"{_what(proposal)}: the emergency has been reviewed"
+        yield Event(about, EventType.NORMAL, EventReason.EMERGENCY_REVIEWED, note, "reviewed")
+
+
+def _of_uses(proposal: Proposal, standing: Standing) -> Iterator[Event]:
+    for use in standing.uses:
+        if use.state is ClaimState.NEVER_HAPPENED:
+            note = f"{_what(proposal)}: a change that was let through did not happen ({use.name})"
+            yield Event(regarding_proposal(proposal), EventType.WARNING, EventReason.NEVER_HAPPENED, note, use.name)
