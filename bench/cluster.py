@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bench.api_client import ApiClient
+from bench.errors import BenchError
 from cutline_testbed import CutlineProcesses, Testbed, install
 from cutline_testbed.cutline_processes import NAMESPACE
 from cutline_testbed.interrupts import undisturbed
 from cutline_testbed.ports import HOST
 from cutline_testbed.report import Report
-
-from bench.api_client import ApiClient
-from bench.errors import BenchError
 
 NAME = "bench"
 _SECRET = f"/api/v1/namespaces/{NAMESPACE}/secrets/cutline-webhook-tls"

@@ -16,11 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cutline_testbed.pki import Authority
-from cutline_testbed.ports import HOST
-
 from bench.api_client import ApiClient
 from bench.errors import BenchError
+from cutline_testbed.pki import Authority
+from cutline_testbed.ports import HOST
 
 _CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _NAME = "bench-recorder"
@@ -122,7 +121,7 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(answer.encode())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     return Handler

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 LINE = {"cutline.dev/line": "production"}
-# Two containers with fifteen variables each make an object of 8 KB, managedFields included, and so
+# Two containers with a dozen variables each make an object of 8 KB, managedFields included, and so
 # a review of 16 KB, which carries the object twice.
-ORDINARY = (2, 15)
-BIG = (10, 30)
+ORDINARY = (2, 12)
+BIG = (10, 46)
 
 
 def namespace_path(name: str) -> str:

@@ -7,6 +7,7 @@ import time
 from cutline_testbed import Testbed, TestbedError, install
 from demo.scenes import NAMESPACE, SCENES
 from demo.stage import Stage, UntrueStory
+from demo.transcript import record
 
 _WORKLOAD = ("deployment", "checkout", "-n", NAMESPACE)
 _NAMESPACE = f"""\
@@ -29,25 +30,29 @@ def _furnish(stage: Stage) -> None:
     )
 
 
-def _play(testbed: Testbed) -> None:
+def _play(testbed: Testbed) -> str:
     started = time.monotonic()
     testbed.clean()
     testbed.start()
     install(testbed)
     stage = Stage(testbed)
     _furnish(stage)
-    for scene in SCENES:
-        stage.play(scene)
+    shown = "".join(stage.play(scene) for scene in SCENES)
     print(f"\nDone in {time.monotonic() - started:.0f}s. `make testbed` leaves one running for you to try.")
+    return shown
 
 
 def main() -> int:
     """Play it; 1 if the story is not true, and nothing is left running either way."""
     parser = argparse.ArgumentParser(prog="demo", description="Cutline's main job as a story.")
     parser.add_argument("--name", default="demo", help="the testbed to play it on (made new, and removed)")
-    testbed = Testbed(parser.parse_args().name)
+    parser.add_argument("--record", action="store_true", help="put the beginning of the story into README.md")
+    arguments = parser.parse_args()
+    testbed = Testbed(arguments.name)
     try:
-        _play(testbed)
+        shown = _play(testbed)
+        if arguments.record:
+            record(shown)
     except (UntrueStory, TestbedError) as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1

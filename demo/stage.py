@@ -21,11 +21,12 @@ class Stage:
         self._testbed = testbed
         self._is_terminal = sys.stdout.isatty()
 
-    def play(self, scene: Scene) -> None:
-        """Show one scene; raises `UntrueStory` where it is not true."""
-        print(self._bold(f"\n# {scene.headline}"), flush=True)
+    def play(self, scene: Scene) -> str:
+        """Show one scene and answer what was shown; raises `UntrueStory` where it is not true."""
+        shown = [self._say(f"\n# {scene.headline}")]
         for step in scene.steps:
-            self._play(step)
+            shown.append(self._play(step))
+        return "".join(shown)
 
     def prepare(self, *command: str, stdin: str = "") -> None:
         """Run a command as the admin, unseen; raises `UntrueStory` where it fails."""
@@ -33,19 +34,30 @@ class Stage:
         if done.returncode:
             raise UntrueStory(f"admin$ {shlex.join(command)}\n{done.stdout}")
 
-    def _play(self, step: Step) -> None:
+    def _play(self, step: Step) -> str:
+        shown = ""
         if step.shown:
-            print(self._bold(f"\n{step.persona}$ {shlex.join(step.command)}"), flush=True)
-        if step.stdin:
-            print("\n".join(f"< {line}" for line in step.stdin.splitlines()), flush=True)
+            shown += self._say(f"\n{step.persona}$ {shlex.join(step.command)}")
+            shown += self._show("\n".join(f"< {line}" for line in step.stdin.splitlines()))
         done = self._run(step)
         if step.shown:
-            print(_beginning(done.stdout, step.lines), flush=True)
+            shown += self._show(_beginning(done.stdout, step.lines))
         ended = Ending.PASSES if done.returncode == 0 else Ending.IS_REFUSED
         if ended is not step.ending:
-            raise UntrueStory(f"this {ended.value}, and should be one that {step.ending.value}")
+            raise UntrueStory(f"this {ended.value}, and should be one that {step.ending.value}\n{done.stdout}")
         if step.says not in " ".join(done.stdout.split()) and step.says not in done.stdout:
-            raise UntrueStory(f"it should say {step.says!r}")
+            raise UntrueStory(f"it should say {step.says!r}\n{done.stdout}")
+        return shown
+
+    def _say(self, text: str) -> str:
+        print(f"\033[1m{text}\033[0m" if self._is_terminal else text, flush=True)
+        return text + "\n"
+
+    def _show(self, text: str) -> str:
+        if not text:
+            return ""
+        print(text, flush=True)
+        return text + "\n"
 
     def _run(self, step: Step) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -58,9 +70,6 @@ class Stage:
             check=False,
             timeout=_SECONDS,
         )
-
-    def _bold(self, text: str) -> str:
-        return f"\033[1m{text}\033[0m" if self._is_terminal else text
 
 
 def _beginning(output: str, most: int) -> str:

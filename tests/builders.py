@@ -202,7 +202,9 @@ def make_namespace_state(
     return NamespaceState(name, labels, is_terminating)
 
 
-def make_revision(template: Mapping[str, Any], number: int, *, annotations: Mapping[str, str] | None = None) -> Revision:
+def make_revision(
+    template: Mapping[str, Any], number: int, *, annotations: Mapping[str, str] | None = None
+) -> Revision:
     """An earlier (or the present) revision of a workload."""
     return Revision(f"rs-{number}-uid", f"web-{number}", number, template_content(template), annotations or {})
 
@@ -253,9 +255,7 @@ def update(kind: Kind, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[
     return change_of(make_request(kind=kind, name=live.target.name, old=old, new=new), live), live
 
 
-def make_change(
-    live: Live | None = None, *fields: Field, verb: Verb = Verb.UPDATE, end: End | None = None
-) -> Change:
+def make_change(live: Live | None = None, *fields: Field, verb: Verb = Verb.UPDATE, end: End | None = None) -> Change:
     """A change of `live`: from five replicas to three, unless `fields`, `verb` or `end` say otherwise."""
     live = live or make_live()
     if verb is not Verb.UPDATE:

@@ -22,7 +22,7 @@ from cutline.domain.normal_form import content_of, template_content
 from cutline.domain.policy import Enforcement, Exemption, Line, Policies, Policy
 from cutline.domain.proposal import Emergency, Proposal, SignedChange
 from cutline.domain.requirement import Including, Requirement
-from cutline.domain.selector import LabelRequirement, LabelSelector, Operator
+from cutline.domain.selector import EVERYTHING, LabelRequirement, LabelSelector, Operator
 from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.snapshot import Candidate, Snapshot
 from cutline.domain.user import User
@@ -82,9 +82,7 @@ lines = st.builds(
     objects=selectors,
     takes_exemptions=st.booleans(),
 )
-exemptions = st.builds(
-    Exemption, st.frozensets(st.sampled_from(Action), min_size=1), st.none() | st.integers(0, 6)
-)
+exemptions = st.builds(Exemption, st.frozensets(st.sampled_from(Action), min_size=1), st.none() | st.integers(0, 6))
 
 
 def policies_named(name: str) -> st.SearchStrategy[Policy]:
@@ -93,7 +91,7 @@ def policies_named(name: str) -> st.SearchStrategy[Policy]:
         Policy,
         name=st.just(name),
         enforcement=st.sampled_from([Enforcement.DENY, Enforcement.DENY, Enforcement.WARN, Enforcement.AUDIT]),
-        namespaces=st.none() | selectors | st.just(make.EVERYTHING),
+        namespaces=st.none() | selectors | st.just(EVERYTHING),
         cluster=st.frozensets(st.sampled_from(["Nodes", "Namespaces"])),
         lines=st.lists(lines, min_size=1, max_size=2).map(tuple),
         exemptions=st.lists(exemptions, max_size=1).map(tuple),
@@ -103,14 +101,14 @@ def policies_named(name: str) -> st.SearchStrategy[Policy]:
 @st.composite
 def all_policies(draw: st.DrawFn, *, known: bool = False) -> Policies:
     """All policies of a cluster; possibly stale or broken unless they must be `known`."""
-    names = draw(st.lists(st.sampled_from(["production", "payments", "nodes"]), unique=True, max_size=3))
+    names = draw(st.lists(st.sampled_from(["production", "payments"]), unique=True, max_size=2))
     items = tuple(draw(policies_named(name)) for name in names)
     if draw(st.booleans()):
         items = (*items, make.make_policy(name="seed"))
     if known:
         return Policies(items)
-    broken = draw(st.sampled_from([(), (), (), ("torn",)]))
-    return Policies(items, broken, draw(st.sampled_from([True, True, True, False])))
+    flaw = draw(st.integers(0, 15))
+    return Policies(items, ("torn",) if flaw == 1 else (), is_fresh=flaw != 2)
 
 
 # --- objects, the world, changes
@@ -122,9 +120,7 @@ templates = st.builds(
     nodeSelector=st.sampled_from([None, {"disk": "ssd"}]),
 )
 taints = st.lists(
-    st.fixed_dictionaries(
-        {"key": st.sampled_from(["a", "b"]), "effect": st.sampled_from(["NoExecute", "NoSchedule"])}
-    ),
+    st.fixed_dictionaries({"key": st.sampled_from(["a", "b"]), "effect": st.sampled_from(["NoExecute", "NoSchedule"])}),
     max_size=2,
 )
 
@@ -187,7 +183,9 @@ def worlds(draw: st.DrawFn, kinds: tuple[Kind, ...] = KINDS) -> World:
     """A target as it stands, with its namespace and its revisions."""
     kind = draw(st.sampled_from(kinds))
     live = live_of(kind, draw(trees(kind)))
-    return World(live, draw(_namespaces) if kind.namespaced else None, draw(st.lists(_revisions, max_size=3).map(tuple)))
+    return World(
+        live, draw(_namespaces) if kind.namespaced else None, draw(st.lists(_revisions, max_size=3).map(tuple))
+    )
 
 
 _namespaces = st.builds(
@@ -281,35 +279,47 @@ def claims(draw: st.DrawFn, proposal: Proposal, change: Change, live: Live) -> C
 
 @st.composite
 def candidates(draw: st.DrawFn, world: World, policies: Policies, change: Change, name: str) -> Candidate:
-    """A proposal with everything said about it and done with it."""
-    proposal = draw(proposals(world, policies, change, name))
-    said = tuple(draw(signoffs(proposal, index)) for index in range(draw(st.integers(0, 3))))
-    used = draw(st.lists(claims(proposal, change, world.live), max_size=1))
+    """A proposal with everything said about it and done with it; half of them signed in due form."""
+    if draw(st.booleans()):
+        proposal = make.make_proposal(
+            make.make_signed_change(change, world, policies),
+            name=name,
+            uid=f"{name}-uid",
+            namespace=change.target.namespace or make.SYSTEM,
+            emergency=draw(st.sampled_from([None, None, None, Emergency("fire", "INC-1")])),
+        )
+        said = tuple(make.make_signoff(proposal, user) for user in (make.ALICE, make.BOB, make.SAM))
+        said += tuple(draw(st.lists(signoffs(proposal), max_size=1)))
+    else:
+        proposal = draw(proposals(world, policies, change, name))
+        said = tuple(draw(signoffs(proposal, index)) for index in range(draw(st.integers(0, 3))))
+    used = draw(st.lists(claims(proposal, change, world.live), max_size=1)) if draw(st.booleans()) else []
     return Candidate(proposal, said, tuple(used))
 
 
 # --- whole decisions
 
-GATED_KINDS = (DEPLOYMENT, DEPLOYMENT, STATEFUL_SET, DAEMON_SET, POD, NODE, NAMESPACE, POLICY)
+ALL_GATED_KINDS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, POD, NODE, NAMESPACE, POLICY)
 
 
 @st.composite
-def decisions(
-    draw: st.DrawFn, kinds: tuple[Kind, ...] = GATED_KINDS, *, known: bool = False
-) -> tuple[Change, User, Snapshot]:
-    """A change, who asks for it, and the state of the world: what `decide` is given."""
-    world = draw(worlds(kinds))
-    policies = draw(all_policies(known=known))
-    change = draw(changes(world.live))
+def decisions(draw: st.DrawFn, *, known: bool = False, gated: bool = False) -> tuple[Change, User, Snapshot]:
+    """A change, who asks for it, and the state of the world: what `decide` is given.
+
+    `known` policies can be read; a `gated` change is one that needs a signature under them.
+    """
+    if gated or draw(st.booleans()):
+        change, world = draw(gated_changes())
+    else:
+        world = draw(worlds(ALL_GATED_KINDS))
+        change = draw(changes(world.live))
+    policies = GATES_ALL if gated and draw(st.booleans()) else draw(all_policies(known=known or gated))
+    if gated:
+        policies = replace(policies, items=(*policies.items, make.make_policy(name="gates-all")))
     count = draw(st.integers(0, 3))
     asked = tuple(draw(candidates(world, policies, change, f"proposal-{index}")) for index in range(count))
-    actor = draw(st.sampled_from([make.AGENT, make.AGENT, make.AGENT, make.ALICE, make.BOB]))
+    actor = draw(st.sampled_from([make.AGENT, make.AGENT, make.AGENT, make.AGENT, make.ALICE, make.BOB]))
     return change, actor, make.make_snapshot(*asked, world=world, policies=policies)
-
-
-def tree_of_policy(policy: Policy) -> Mapping[str, Any]:
-    """A policy on the wire that reads as `policy` does."""
-    return make.make_policy_tree(policy.name)
 
 
 @st.composite

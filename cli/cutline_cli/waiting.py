@@ -125,4 +125,5 @@ async def _watch(session: Session, ref: ResourceRef, changed: asyncio.Event) -> 
             version = ""
         except KubeError:
             version = ""
-            await asyncio.sleep(_AFTER_AN_ERROR_SECONDS)
+        # A server, or something before it, that ends every watch at once must not be flooded.
+        await asyncio.sleep(_AFTER_AN_ERROR_SECONDS)

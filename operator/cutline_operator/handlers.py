@@ -2,49 +2,89 @@
 
 Only plain event handlers: no finalizers, no timers, no daemons, no state in annotations. The
 admitted changes stand in one namespace and the others everywhere, and Kopf watches either one
-namespace or all, so there are two of its operators in this process, each with what it may read.
+namespace or all, so there are two of its operators, each with what it may read.
+
+Each has a thread and an event loop of its own: when Kopf ends, it ends every task that it finds
+in its loop, and in the main thread it takes the signals for itself. What it sees is handed to our
+loop, where the index lives.
 """
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import kopf
 
-from cutline_operator.index import Index, Key, Kind
+from cutline_operator.index import Kind
 
-_EVERYWHERE: Final = (Kind.PROPOSAL, Kind.SIGNOFF, Kind.POLICY)
+EVERYWHERE: Final = (Kind.PROPOSAL, Kind.SIGNOFF, Kind.POLICY)
+IN_OUR_NAMESPACE: Final = (Kind.ADMITTED_CHANGE,)
 
-Touch = Callable[[Iterable[Key]], None]
+Deliver = Callable[[Kind, str | None, Any], None]
+"""Takes what happened (ADDED, MODIFIED, DELETED; None for what was there) to which object."""
 
-
-async def watch_everywhere(index: Index, touch: Touch) -> None:
-    """Watch proposals, sign-offs and policies until cancelled."""
-    await kopf.operator(registry=_registry(_EVERYWHERE, index, touch), settings=_settings(), clusterwide=True)
-
-
-async def watch_namespace(namespace: str, index: Index, touch: Touch) -> None:
-    """Watch the admitted changes in our own namespace until cancelled."""
-    registry = _registry((Kind.ADMITTED_CHANGE,), index, touch)
-    await kopf.operator(registry=registry, settings=_settings(), namespaces=[namespace])
+_END_SECONDS: Final = 5.0
 
 
-def _registry(watched: Sequence[Kind], index: Index, touch: Touch) -> kopf.OperatorRegistry:
+async def watch(kinds: Sequence[Kind], namespace: str | None, deliver: Deliver) -> None:
+    """Watch `kinds`, in one namespace or everywhere, until cancelled; `deliver` is called in this loop."""
+    loop = asyncio.get_running_loop()
+    stop, ended = threading.Event(), loop.create_future()
+
+    def finish(error: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_result(error)
+
+    def run() -> None:
+        try:
+            asyncio.run(_operate(kinds, namespace, stop, _into(loop, deliver)))
+        except BaseException as error:
+            loop.call_soon_threadsafe(finish, error)
+        else:
+            loop.call_soon_threadsafe(finish, None)
+
+    threading.Thread(target=run, name=f"kopf-{kinds[0].ref.plural}", daemon=True).start()
+    try:
+        error = await asyncio.shield(ended)
+        raise RuntimeError("Kopf ended by itself") from error
+    finally:
+        stop.set()
+        await asyncio.wait((ended,), timeout=_END_SECONDS)
+
+
+def _into(loop: asyncio.AbstractEventLoop, deliver: Deliver) -> Deliver:
+    """`deliver`, to be called from another thread."""
+
+    def hand_over(kind: Kind, what: str | None, tree: Any) -> None:
+        loop.call_soon_threadsafe(deliver, kind, what, tree)
+
+    return hand_over
+
+
+async def _operate(kinds: Sequence[Kind], namespace: str | None, stop: threading.Event, deliver: Deliver) -> None:
+    await kopf.operator(
+        registry=_registry(kinds, deliver),
+        settings=_settings(),
+        clusterwide=namespace is None,
+        namespaces=() if namespace is None else (namespace,),
+        stop_flag=stop,
+    )
+
+
+def _registry(kinds: Sequence[Kind], deliver: Deliver) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY)(_log_in)
-    for kind in watched:
+    for kind in kinds:
         ref = kind.ref
-        kopf.on.event(ref.group, ref.version, ref.plural, registry=registry, id=ref.plural)(
-            _handler(kind, index, touch)
-        )
+        kopf.on.event(ref.group, ref.version, ref.plural, registry=registry, id=ref.plural)(_handler(kind, deliver))
     return registry
 
 
-def _handler(kind: Kind, index: Index, touch: Touch) -> Callable[..., Any]:
+def _handler(kind: Kind, deliver: Deliver) -> Callable[..., Any]:
     async def handle(event: kopf.RawEvent, **_: Any) -> None:
-        tree: Any = event["object"]
-        touch(index.remove(kind, tree) if event["type"] == "DELETED" else index.put(kind, tree))
+        deliver(kind, event["type"], event["object"])
 
     return handle
 
@@ -55,8 +95,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True  # our kinds are served before this starts; no watch of definitions
     settings.peering.standalone = True
     settings.watching.chunk_size = 500
-    settings.queueing.idle_timeout = 1.0  # handlers keep nothing that an ending worker would lose
-    settings.queueing.exit_timeout = 0.5
     return settings
 
 
@@ -65,10 +103,3 @@ def _log_in(**arguments: Any) -> kopf.ConnectionInfo | None:
     if os.environ.get("KUBECONFIG"):
         return kopf.login_with_kubeconfig(**arguments)
     return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
-
-
-async def cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Cancel tasks and wait until they have ended."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

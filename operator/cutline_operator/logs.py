@@ -30,4 +30,6 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # One line for each request it sends and each object it sees would bury what matters.
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns that it does not take the signals, which is why it has a thread of its own.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

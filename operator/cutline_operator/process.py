@@ -99,10 +99,7 @@ def _installation(
 
 
 async def _until_stopped(*tasks: "asyncio.Task[None]") -> None:
-    """Wait for a signal or for the first task to end, then end all of them.
-
-    Kopf installs handlers of its own when it starts. Then a signal ends Kopf, and that ends the rest.
-    """
+    """Wait for a signal or for the first task to end, then end all of them."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,6 +11,7 @@ from typing import Final
 
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import KubeError
+from cutline.kube.resources import JsonObject
 from cutline_operator import handlers
 from cutline_operator.index import Index, Key, Kind, Topic
 from cutline_operator.sweep import Sweep
@@ -38,8 +39,8 @@ class Watching:
         """Until cancelled, or until a watch ends that should not."""
         await self._fill()
         parts = (
-            handlers.watch_everywhere(self._index, self._sweep.touch),
-            handlers.watch_namespace(self._namespace, self._index, self._sweep.touch),
+            handlers.watch(handlers.EVERYWHERE, None, self._deliver),
+            handlers.watch(handlers.IN_OUR_NAMESPACE, self._namespace, self._deliver),
             self._sweep.run(),
             self._relist(),
         )
@@ -49,7 +50,14 @@ class Watching:
             for task in done:
                 task.result()
         finally:
-            await handlers.cancelled(tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _deliver(self, kind: Kind, what: str | None, tree: JsonObject) -> None:
+        """News from a watch."""
+        change = self._index.remove if what == "DELETED" else self._index.put
+        self._sweep.touch(change(kind, tree))
 
     async def _fill(self) -> None:
         """Read every kind once, however long that takes: our definitions may not be served yet."""

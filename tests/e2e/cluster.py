@@ -1,11 +1,18 @@
 """What the end-to-end tests speak: personas that run real commands on a real API server."""
 
+import base64
+import http.client
 import json
 import secrets
+import ssl
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,6 +21,8 @@ from cutline_testbed import CutlineProcesses, Testbed
 
 SYSTEM = "cutline-system"
 SECONDS = 60.0  # how long anything that must come may take on a busy machine
+POLICIES = "/apis/cutline.dev/v1alpha1/reversibilitypolicies"
+MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +59,95 @@ def await_true(condition: Callable[[], bool], what: str, seconds: float = SECOND
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server itself answered, for what kubectl cannot send or does not print."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        return self.status < 300
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message", ""))
+
+    def cause(self, reason: str) -> str:
+        """The message of the denial's cause with that reason; empty where there is none."""
+        causes = (self.body.get("details") or {}).get("causes") or []
+        return next((str(cause["message"]) for cause in causes if cause.get("reason") == reason), "")
+
+    def must_pass(self) -> dict[str, Any]:
+        assert self.passed, f"{self.status} {self.message}"
+        return self.body
+
+    def must_be_refused(self, *texts: str) -> None:
+        assert not self.passed, f"passed: {self.body}"
+        flat = " ".join(self.message.split())
+        for text in texts:
+            assert text in flat, f"{text!r} is not in: {self.message}"
+
+
+class Login:
+    """A persona's credentials, for requests that are sent without kubectl."""
+
+    def __init__(self, kubeconfig: Path, address: str = "") -> None:
+        """`address` (HOST:PORT) is that of another API server than the kubeconfig's."""
+        tree = yaml.safe_load(kubeconfig.read_text())
+        cluster, user = tree["clusters"][0]["cluster"], tree["users"][0]["user"]
+        self._address = address or urllib.parse.urlsplit(cluster["server"]).netloc
+        self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+        self._context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
+        if "client-certificate-data" in user:
+            with tempfile.NamedTemporaryFile("w") as file:  # the standard library reads files only
+                file.write(_decoded(user["client-certificate-data"]) + _decoded(user["client-key-data"]))
+                file.flush()
+                self._context.load_cert_chain(file.name)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        more_headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request; `OSError` or `HTTPException` where nobody answered."""
+        connection = http.client.HTTPSConnection(self._address, timeout=SECONDS, context=self._context)
+        try:
+            headers = {**self._headers, "Content-Type": content_type, "Accept": "application/json"}
+            connection.request(
+                method, path, None if body is None else json.dumps(body), {**headers, **(more_headers or {})}
+            )
+            response = connection.getresponse()
+            return Answer(response.status, json.loads(response.read()))
+        finally:
+            connection.close()
+
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """The events of a watch, until the server ends it or the caller stops reading."""
+        connection = http.client.HTTPSConnection(self._address, timeout=SECONDS, context=self._context)
+        try:
+            connection.request("GET", path, headers=self._headers)
+            for line in connection.getresponse():
+                yield json.loads(line)
+        finally:
+            connection.close()
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """A testbed with Cutline on it."""
 
     testbed: Testbed
     processes: CutlineProcesses
     namespaces: list[str] = field(default_factory=list)
+    logins: dict[str, Login] = field(default_factory=dict)
 
     def kubectl(self, persona: str, *arguments: str, stdin: str | None = None) -> Outcome:
         """Run kubectl as a persona."""
@@ -68,6 +160,71 @@ class Cluster:
             command, env=self.testbed.environment(persona), capture_output=True, text=True, check=False, timeout=120
         )
         return Outcome(f"{persona}$ {' '.join(command)}", done.returncode, done.stdout + done.stderr)
+
+    def send(
+        self, persona: str, method: str, path: str, body: object = None, content_type: str = "application/json"
+    ) -> Answer:
+        """Send one request as a persona, without kubectl."""
+        if persona not in self.logins:
+            self.logins[persona] = Login(self.testbed.kubeconfig(persona))
+        return self.logins[persona].send(method, path, body, content_type)
+
+    def denied_change(
+        self, persona: str, method: str, path: str, body: object = None, content_type: str = MERGE
+    ) -> list[dict[str, str]]:
+        """`spec.changes` of a proposal, out of the denial of a dry run."""
+        answer = self.send(persona, method, f"{path}?dryRun=All", body, content_type)
+        canonical = answer.cause("CutlineChange")
+        assert canonical, f"{method} {path} was not refused by the gate: {answer.status} {answer.message}"
+        return [{"canonical": canonical}]
+
+    def newcomer(self, name: str, *groups: str) -> str:
+        """A persona of the test's own, with a client certificate and no rights."""
+        self.testbed.issue_kubeconfig(name, name, groups)
+        return name
+
+    def allow(self, persona: str, namespace: str, *rules: dict[str, list[str]]) -> None:
+        """Let a persona do in one namespace what these RBAC rules say."""
+        name = f"{persona}-{secrets.token_hex(3)}"
+        metadata = {"name": name, "namespace": namespace}
+        group = "rbac.authorization.k8s.io"
+        self.apply(
+            "admin",
+            {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)},
+            {
+                "apiVersion": f"{group}/v1",
+                "kind": "RoleBinding",
+                "metadata": metadata,
+                "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+                "subjects": [{"apiGroup": group, "kind": "User", "name": persona}],
+            },
+        ).must_pass()
+
+    @contextmanager
+    def policy(self, *lines: dict[str, Any], **spec: Any) -> Iterator[str]:
+        """A policy over the namespaces whose line label is its name; taken away again with signatures."""
+        name = f"line-{secrets.token_hex(4)}"
+        self.apply("platform", policy(name, *lines, **spec)).must_pass()
+        try:
+            self.await_line(name, lines[0]["name"])
+            yield name
+        finally:
+            self.drop_policy(name)
+
+    def await_line(self, name: str, text: str) -> None:
+        """Wait until the gate knows of this in a policy: its own deletion is refused by it."""
+        await_true(
+            lambda: text in self.send("admin", "DELETE", f"{POLICIES}/{name}?dryRun=All").message,
+            f"the gate knows {text!r} of policy {name}",
+        )
+
+    def drop_policy(self, name: str) -> None:
+        """Delete a policy the way it has to be: signed by everybody."""
+        changes = self.denied_change("mallory", "DELETE", f"{POLICIES}/{name}")
+        signed = self.propose("mallory", SYSTEM, "Loosening", POLICY | {"name": name}, changes=changes)
+        for persona in ("alice", "bob", "sam"):
+            self.sign(persona, signed, SYSTEM).must_pass()
+        self.send("mallory", "DELETE", f"{POLICIES}/{name}").must_pass()
 
     def apply(self, persona: str, *objects: dict[str, Any]) -> Outcome:
         return self.kubectl(persona, "apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
@@ -120,6 +277,10 @@ class Cluster:
         self.apply(persona, proposal(name, namespace, action, target, **spec)).must_pass()
         return name
 
+    def try_propose(self, persona: str, namespace: str, action: str, target: dict[str, str], **spec: Any) -> Outcome:
+        """Create a proposal that may be refused."""
+        return self.apply(persona, proposal(f"p-{secrets.token_hex(4)}", namespace, action, target, **spec))
+
     def digest(self, name: str, namespace: str) -> str:
         return str(self.get("remediationproposal", name, namespace)["spec"]["digest"])
 
@@ -129,6 +290,26 @@ class Cluster:
         return self.apply(
             persona, signoff(f"{name}-{persona}-{secrets.token_hex(2)}", namespace, name, digest, decision, **spec)
         )
+
+    def signed(self, persona: str, namespace: str, action: str, target: dict[str, str], **spec: Any) -> str:
+        """A proposal by one persona that alice has approved."""
+        name = self.propose(persona, namespace, action, target, **spec)
+        self.sign("alice", name, namespace).must_pass()
+        return name
+
+    def login(self, persona: str, server: str = "kube-apiserver") -> Login:
+        """A persona's login at one of the API servers."""
+        return Login(self.testbed.kubeconfig(persona), f"127.0.0.1:{self.testbed.state.ports[server]}")
+
+    def log_lines(self, component: str, containing: str = "") -> list[dict[str, Any]]:
+        """The JSON lines that one of Cutline's processes logged with this text in them."""
+        text = self.testbed.layout.process(component).log.read_text(errors="replace")
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{") and containing in line]
+
+    def audit(self, containing: str, server: str = "kube-apiserver") -> list[dict[str, Any]]:
+        """The writes that an API server logged with this text in them: who did what to which object."""
+        with self.testbed.layout.audit_log(server).open(errors="replace") as log:
+            return [json.loads(line) for line in log if containing in line and line.endswith("}\n")]
 
     def admitted(self, proposal_name: str) -> list[dict[str, Any]]:
         """The records of changes that one proposal let through."""
@@ -150,7 +331,28 @@ def signoff(name: str, namespace: str, of: str, digest: str, decision: str, **sp
     return {"apiVersion": "cutline.dev/v1alpha1", "kind": "Signoff", "metadata": metadata, "spec": body}
 
 
+def policy(name: str, *lines: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A policy over the namespaces that carry its name as their line label."""
+    where = {"namespaces": {"matchLabels": {"cutline.dev/line": name}}}
+    body = {"where": where, "lines": list(lines), **spec}
+    return {
+        "apiVersion": "cutline.dev/v1alpha1",
+        "kind": "ReversibilityPolicy",
+        "metadata": {"name": name},
+        "spec": body,
+    }
+
+
+def line(name: str, *actions: str, approvals: int = 1, including: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    """A line that asks for approvals from sre."""
+    require: dict[str, Any] = {"approvals": approvals, "from": [{"userGroup": "sre"}]}
+    if including:
+        require["including"] = [{"userGroup": group} for group in including]
+    return {"name": name, "actions": list(actions), "require": require, **more}
+
+
 CHECKOUT = {"group": "apps", "kind": "Deployment", "name": "checkout"}
+POLICY = {"group": "cutline.dev", "kind": "ReversibilityPolicy"}
 
 
 def scale_down(replicas: int) -> dict[str, Any]:

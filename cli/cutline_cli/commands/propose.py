@@ -36,14 +36,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
-    manifest = await _of_command(arguments, session) if arguments.command is not None else _by_name(arguments, session)
+    manifest = (
+        await _of_command(arguments, session) if arguments.command is not None else manifest_by_name(arguments, session)
+    )
     if manifest is None:
         return ExitCode.OK
     report(session, await create(session, manifest))
     return ExitCode.OK
 
 
-def _by_name(arguments: argparse.Namespace, session: Session) -> JsonObject:
+def manifest_by_name(arguments: argparse.Namespace, session: Session) -> JsonObject:
     if arguments.action is None or arguments.target is None:
         raise UsageError(
             "say what to propose: an action and a target (rollback deployment/checkout), "

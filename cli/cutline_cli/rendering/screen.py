@@ -27,7 +27,7 @@ from cutline_cli.visible import shortened, words
 WIDTH = 80
 _LABEL = 9
 _MOST_DIFF_LINES = 14
-_MOST_SIGNOFFS = 4
+_MOST_SIGNOFFS = 3
 _VERBS = {Decision.APPROVE: "approved", Decision.REJECT: "REJECTED", Decision.REVOKE: "REVOKED"}
 
 
@@ -81,6 +81,11 @@ def labelled(label: str, text: str, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
     yield Line(f"{label:<{_LABEL}}{first}", tone)
     for line in rest:
         yield Line(" " * _LABEL + line, tone)
+
+
+def _next(view: View) -> Line:
+    command = next_command(view.record, view.phase, view.viewer, needs_review=view.needs_review)
+    return Line(f"next: {command}", Tone.HEADING)
 
 
 def _head(view: View) -> Iterator[Line]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from cutline_cli.rendering.lines import Line, Tone
 from cutline_cli.standing import Record
-from cutline_cli.visible import words
+from cutline_cli.visible import shortened, words
 
 BAR = "| "
 _MOST_LINES_OF_SUMMARY = 4
 _MOST_LINES_OF_ITEM = 2
-_MOST_ITEMS = 4
+_MOST_ITEMS = 3
 
 
 def why_lines(record: Record, width: int) -> Iterator[Line]:
@@ -40,10 +40,11 @@ def why_lines(record: Record, width: int) -> Iterator[Line]:
 def own_words(text: str, width: int, *, most: int) -> Iterator[Line]:
     """Somebody's own words, behind the bar, in at most `most` lines."""
     lines = words(text, width - len(BAR))
+    if len(lines) > most:
+        left_out = f" … {len(lines) - most} more lines"
+        lines[most - 1] = shortened(lines[most - 1], width - len(BAR) - len(left_out)) + left_out
     for line in lines[:most]:
         yield Line(BAR + line, Tone.QUIET)
-    if len(lines) > most:
-        yield Line(f"{BAR}… {len(lines) - most} more lines; -o json has them", Tone.QUIET)
 
 
 def _items(texts: list[str], width: int) -> Iterator[Line]:

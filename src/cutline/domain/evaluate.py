@@ -121,7 +121,9 @@ def _reaches(proposal: Proposal, change: Change, snapshot: Snapshot) -> bool:
 
 def _exactness(entry: SignedChange, demand: Demand, counted: Approvals, snapshot: Snapshot) -> Iterator[Finding]:
     world = snapshot.world
-    for text in uncovered(entry.change, demand.change, demand.effects, counted.narrowing, world):
+    # What was signed for its own effects, too: half of a signed change is another change.
+    effects = demand.effects | entry.effects
+    for text in uncovered(entry.change, demand.change, effects, counted.narrowing, world):
         yield Finding(Objection.NOT_EXACT, text)
     for effect in sorted(demand.effects - entry.effects):
         yield Finding(Objection.UNSIGNED_EFFECT, f"{effect.value} was not signed")

@@ -19,6 +19,7 @@ WIDTH = 80
 _MOST_LINES = 10
 _INDENT = 11  # of what continues after a label
 _PENDING = frozenset({Objection.APPROVALS_MISSING})
+_ELSEWHERE = frozenset({Objection.NOT_EXACT, Objection.DRIFTED})
 
 
 def denial(verdict: Verdict, now: datetime, system_namespace: str, node: str = "") -> str:
@@ -91,8 +92,13 @@ def _missing(evaluation: Evaluation) -> list[str]:
 
 def _nearest(verdict: Verdict) -> Evaluation | None:
     """The proposal worth telling about: of those that sign these effects of this object, the one
-    for this very change, else the one with the least against it."""
-    about = [one for one in verdict.evaluations if one.entry.effects >= verdict.effects]
+    for this very change, else the one with the least against it. Another change of another
+    state of the object is none of them."""
+    about = [
+        one
+        for one in verdict.evaluations
+        if one.entry.effects >= verdict.effects and not _ELSEWHERE <= {finding.objection for finding in one.findings}
+    ]
     return min(about, key=lambda one: not _is_exact(one, verdict), default=None)
 
 

@@ -18,6 +18,8 @@ from cutline.domain.tree import JsonObject
 _METADATA_THAT_MEANS = ("labels", "annotations", "ownerReferences", "finalizers")
 _ANNOTATION_OF_APPLY = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATIONS_OF_THE_CONTROLLER = "deployment.kubernetes.io/"
+# The API server counts templates in it and overrules whatever a client writes (daemonset/strategy.go).
+_ANNOTATION_OF_DAEMON_SETS = "deprecated.daemonset.template.generation"
 _HASH_LABEL = "pod-template-hash"
 
 # At these paths an empty list or map says the same as none. Elsewhere it need not:
@@ -84,7 +86,8 @@ def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
     return {
         key: value
         for key, value in annotations.items()
-        if key != _ANNOTATION_OF_APPLY and not key.startswith(_ANNOTATIONS_OF_THE_CONTROLLER)
+        if key not in (_ANNOTATION_OF_APPLY, _ANNOTATION_OF_DAEMON_SETS)
+        and not key.startswith(_ANNOTATIONS_OF_THE_CONTROLLER)
     }
 
 

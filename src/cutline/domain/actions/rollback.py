@@ -17,6 +17,7 @@ from cutline.domain.effect import Effect
 from cutline.domain.errors import BadObject, MissingFact
 from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
 from cutline.domain.live import Revision, World
+from cutline.domain.normal_form import content_of
 from cutline.domain.policy import Policies
 from cutline.domain.tree import ABSENT, JsonObject, digest, lookup, with_value
 
@@ -110,7 +111,8 @@ def render(world: World, to_revision: int) -> tuple[Change, ...]:
     if world.live.kind is DEPLOYMENT:
         annotations = dict(revision.annotations)
         content = with_value(content, _ANNOTATIONS, annotations or ABSENT)
-    fields: tuple[Field, ...] = difference(world.live.content, content)
+    # In normal form again: where no annotation is left there is none, as in the request to come.
+    fields: tuple[Field, ...] = difference(world.live.content, content_of(world.live.kind, content))
     if not any(field.is_within(TEMPLATE) for field in fields):
         raise BadObject("spec.rollback.toRevision", f"revision {revision.number} is what runs already")
     return (Change(world.live.target, Verb.UPDATE, fields),)

@@ -1,0 +1,79 @@
+"""The diff says what is signed: all of it, and nothing else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cutline.domain.change import Change, End, Verb
+from cutline.domain.difference import Field
+from cutline.domain.target import Target
+from cutline.domain.tree import ABSENT
+from cutline_cli.rendering.diff import capped, change_lines, ending_of, field_name
+from cutline_cli.rendering.lines import Line, Tone
+from cutline_cli.visible import columns, visible
+from tests.cli.samples import update
+
+_WIDTH = 80
+
+
+def texts(change: Change) -> list[str]:
+    return [line.text for line in change_lines(change, _WIDTH)]
+
+
+def test_a_scalar_stands_as_old_and_new() -> None:
+    assert texts(update(Field("/spec/replicas", 6, 2))) == ["@ spec.replicas", "- 6", "+ 2"]
+
+
+def test_a_value_that_comes_or_goes_stands_alone() -> None:
+    assert texts(update(Field("/spec/paused", ABSENT, True))) == ["@ spec.paused", "+ true"]
+    assert texts(update(Field("/spec/paused", True, ABSENT))) == ["@ spec.paused", "- true"]
+
+
+def test_a_structure_shows_the_lines_that_differ() -> None:
+    old = [{"name": "app", "image": "r/app:2", "args": [str(number) for number in range(20)]}]
+    new = [{**old[0], "image": "r/app:1"}]
+    shown = texts(update(Field("/spec/template/spec/containers", old, new)))
+    assert [line for line in shown if line[0] in "+-"] == ["-   image: r/app:2", "+   image: r/app:1"]
+    assert len(shown) < 10
+
+
+def test_texts_that_differ_in_type_differ_on_the_screen() -> None:
+    assert texts(update(Field("/a", "2", 2)))[1:] == ["- '2'", "+ 2"]
+    assert texts(update(Field("/a", [1.0], [1])))[1:] != []
+
+
+def test_a_long_line_is_folded_and_never_cut() -> None:
+    shown = texts(update(Field("/a", "x" * 300 + "old", "x" * 300 + "new")))
+    assert all(columns(line) <= _WIDTH for line in shown)
+    assert "".join(line.removeprefix("+ ").removeprefix("… ") for line in shown if line[0] == "+").endswith("new")
+
+
+def test_keys_that_are_no_words_are_quoted() -> None:
+    assert field_name("/metadata/annotations/a.example~1b") == 'metadata.annotations["a.example/b"]'
+    assert field_name("/spec/replicas") == "spec.replicas"
+
+
+def test_an_end_says_how() -> None:
+    pod = Target("", "Pod", "shop", "web-0", "u")
+    evicted = Change(pod, Verb.EVICT, end=End())
+    deleted = Change(pod, Verb.DELETE, end=End(0, "Background"))
+    assert ending_of(evicted) == "pod/web-0 (shop) is evicted"
+    assert ending_of(deleted) == "pod/web-0 (shop) is deleted, with 0s of grace, dependents: Background"
+
+
+def test_a_long_diff_says_how_much_is_left_out() -> None:
+    lines = [Line(str(number)) for number in range(10)]
+    assert capped(lines, 10, "hint") == lines
+    shown = capped(lines, 4, "kubectl cutline diff x")
+    assert shown[:3] == lines[:3]
+    assert shown[3] == Line("… 7 more lines: kubectl cutline diff x", Tone.WARNING)
+
+
+_leaf = st.one_of(st.booleans(), st.integers(-9, 9), st.text(max_size=120))
+_value = st.recursive(_leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner))
+
+
+@given(st.text(min_size=1, max_size=40), _value, _value)
+def test_every_line_has_a_sign_and_fits(key: str, old: object, new: object) -> None:
+    for line in change_lines(update(Field(f"/{key}", old, new)), _WIDTH):
+        assert line.text[0] in "@+-~ "
+        assert columns(visible(line.text)) <= _WIDTH

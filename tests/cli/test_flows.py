@@ -1,0 +1,176 @@
+"""Whole commands, from the words typed to the text printed, against a played API server."""
+
+import json
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cutline_cli.__main__ import main
+from cutline_cli.exits import ExitCode
+from tests.cli.api_server import PlayedApiServer, serving
+from tests.cli.samples import AGENT, ALICE, SAM
+
+_DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
+# Plays kubectl: sends the scale that its words ask for to whatever its kubeconfig names.
+_KUBECTL = """#!{python}
+import json, os, re, sys, urllib.error, urllib.request
+server = re.search(r"server: (\\S+)", open(os.environ["KUBECONFIG"]).read()).group(1)
+replicas = int(next(w for w in sys.argv if w.startswith("--replicas=")).split("=")[1])
+request = urllib.request.Request(
+    server + "/apis/apps/v1/namespaces/shop/deployments/checkout/scale",
+    data=json.dumps({{"spec": {{"replicas": replicas}}}}).encode(),
+    headers={{"Content-Type": "application/merge-patch+json"}},
+    method="PATCH",
+)
+try:
+    urllib.request.urlopen(request)
+except urllib.error.HTTPError as error:
+    sys.exit("error: " + json.load(error)["message"])
+print("scaled for real")
+"""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PlayedApiServer]:
+    """A played API server, and this process's kubeconfig leading to it."""
+    with serving() as state:
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": state.url}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+            "current-context": "x",
+        }
+        path = tmp_path / "kubeconfig"
+        path.write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        yield state
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path) -> str:
+    program = tmp_path / "kubectl"
+    program.write_text(_KUBECTL.format(python=sys.executable))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return str(program)
+
+
+def only_proposal(server: PlayedApiServer) -> str:
+    return next(path for path in server.objects if "/remediationproposals/" in path).rsplit("/", 1)[-1]
+
+
+def test_from_the_proposal_to_the_approval(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.user = AGENT
+    words = ["scale-down", "deploy/checkout", "--replicas", "2", "--summary", "idle", "--name", "fewer"]
+    assert main(["propose", *words]) == ExitCode.OK
+    printed = capsys.readouterr().out
+    assert "proposed fewer in shop: ScaleDown of deployment/checkout" in printed
+    assert "next:    kubectl cutline wait fewer -n shop --for Approved" in printed
+
+    assert main(["wait", "fewer", "--timeout", "1s"]) == ExitCode.TIMED_OUT
+
+    server.user = ALICE
+    assert main(["show", "fewer"]) == ExitCode.OK
+    screen = capsys.readouterr().out
+    digest = next(word for word in screen.split() if word.startswith("sha256:") and len(word) == 71)
+    assert "Pending, signed 0/2" in screen
+
+    assert main(["approve", "fewer", "--reason", "fine", "--yes", "--digest", digest[:23]]) == ExitCode.OK
+    assert main(["approve", "fewer", "--reason", "still fine", "--yes"]) == ExitCode.OK
+    names = [path.rsplit("/", 1)[-1] for path in server.objects if "/signoffs/" in path]
+    assert names == ["fewer-alice", "fewer-alice-2"]
+
+    server.user = SAM
+    assert main(["approve", "fewer", "--reason", "fine", "--yes"]) == ExitCode.OK
+    server.user = AGENT
+    capsys.readouterr()
+    assert main(["wait", "fewer", "-o", "json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == {"name": "fewer", "phase": "Approved", "signed": "2/2"}
+    assert main(["list"]) == ExitCode.OK
+    assert capsys.readouterr().out.splitlines()[1].split()[:5] == [
+        "fewer",
+        "ScaleDown",
+        "deployment/checkout",
+        "Approved",
+        "2/2",
+    ]
+
+
+def test_a_rejection_ends_the_waiting(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["propose", "scale-down", "deploy/checkout", "--replicas", "2", "--summary", "x", "--name", "fewer"])
+    server.user = SAM
+    assert main(["reject", "fewer", "--reason", "not at noon", "--yes"]) == ExitCode.OK
+    assert main(["wait", "fewer", "--timeout", "30s"]) == ExitCode.REFUSED
+    assert "Reject by sam (not at noon)" in capsys.readouterr().err
+
+
+def test_nothing_is_signed_unseen(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["propose", "scale-down", "deploy/checkout", "--replicas", "2", "--summary", "x", "--name", "fewer"])
+    # No terminal, no --yes.
+    assert main(["approve", "fewer", "--reason", "x"]) == ExitCode.REFUSED
+    assert main(["approve", "fewer", "--reason", "x", "--yes", "--digest", "sha256:" + "0" * 16]) == ExitCode.REFUSED
+    assert main(["approve", "fewer", "--reason", "x", "--yes", "--digest", "sha256:00"]) == ExitCode.USAGE
+    tree = next(tree for path, tree in server.objects.items() if "/remediationproposals/" in path)
+    tree["spec"]["validFor"] = "1s"
+    assert main(["approve", "fewer", "--reason", "x", "--yes"]) == ExitCode.REFUSED
+    assert "do not sign it" in capsys.readouterr().err
+    assert not any("/signoffs/" in path for path in server.objects)
+
+
+def test_a_command_is_rehearsed_and_exactly_its_change_proposed(server: PlayedApiServer, kubectl: str) -> None:
+    assert main(["propose", "--summary", "idle", "--", kubectl, "scale", "x", "--replicas=2"]) == ExitCode.OK
+    assert server.objects[_DEPLOYMENT]["spec"]["replicas"] == 6
+    assert [query for method, _, query in server.requests if method == "PATCH"] == ["dryRun=All"]
+    tree = server.objects[f"/apis/cutline.dev/v1alpha1/namespaces/shop/remediationproposals/{only_proposal(server)}"]
+    assert '"new":2' in tree["spec"]["changes"][0]["canonical"]
+
+
+def test_an_emergency_proposes_and_then_runs_the_command(
+    server: PlayedApiServer, kubectl: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--reason", "orders are lost", "--ticket", "INC-1", "--", kubectl, "scale", "x", "--replicas=2"]
+    # The played kubectl knows no global flags; the last word decides.
+    assert main(["emergency", *words]) == ExitCode.OK
+    assert server.objects[_DEPLOYMENT]["spec"]["replicas"] == 2
+    printed = capfd.readouterr().out
+    assert "scaled for real" in printed
+    assert "called by you alone" in printed
+    assert only_proposal(server).startswith("emergency-checkout-")
+
+
+def test_what_is_not_there_is_said_so(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["show", "nope"], ["diff", "nope"], ["wait", "nope"], ["approve", "nope", "--reason", "x", "--yes"]):
+        assert main(words) == ExitCode.NOT_FOUND
+        assert capsys.readouterr().err.startswith("error: there is no proposal nope in namespace shop")
+
+
+def test_programs_get_json(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    main(
+        [
+            "propose",
+            "scale-down",
+            "deploy/checkout",
+            "--replicas",
+            "2",
+            "--summary",
+            "x",
+            "--name",
+            "fewer",
+            "-o",
+            "json",
+        ]
+    )
+    assert json.loads(capsys.readouterr().out)["metadata"]["name"] == "fewer"
+    main(["show", "fewer", "-o", "json"])
+    assert json.loads(capsys.readouterr().out)["standing"]["phase"] == "Pending"
+    main(["list", "-A", "-o", "json"])
+    assert len(json.loads(capsys.readouterr().out)["items"]) == 1
+    main(["diff", "fewer", "-o", "json"])
+    assert json.loads(capsys.readouterr().out)[0]["effects"] == ["ScaleDown"]
+    main(["approve", "fewer", "--reason", "x", "--yes", "-o", "json"])
+    assert json.loads(capsys.readouterr().out)["spec"]["decision"] == "Approve"

@@ -1,0 +1,485 @@
+"""What stops when a part of Cutline stops: with the operator nothing, with the webhook only what
+may be gated, and never does an error, a start or a stop let an unsigned change through.
+"""
+
+import base64
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, await_true, scale_down
+
+pytestmark = pytest.mark.e2e
+
+_DOWN = "failed calling webhook"
+_UNDECIDED = "Cutline is undecided about this request"
+_RBAC = "rbac.authorization.k8s.io/v1"
+
+
+def _scale(namespace: str, replicas: int) -> tuple[str, ...]:
+    return ("scale", "deployment/checkout", "-n", namespace, f"--replicas={replicas}")
+
+
+def _path(namespace: str, rest: str = "deployments/checkout", group: str = "apis/apps/v1") -> str:
+    return f"/{group}/namespaces/{namespace}/{rest}"
+
+
+def _pods(cluster: Cluster, namespace: str) -> dict[str, str]:
+    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in cluster.items("pods", "-n", namespace)}
+
+
+def _whole_path(cluster: Cluster, namespace: str) -> None:
+    """Refused, proposed, signed, let through once, refused again."""
+    command = _scale(namespace, 2)
+    cluster.kubectl("agent", *command).must_be_refused("needs a signed proposal")
+    name = cluster.propose("agent", namespace, "ScaleDown", CHECKOUT, **scale_down(2))
+    cluster.kubectl("agent", *command).must_be_refused(f"proposal {name}", "not signed")
+    cluster.sign("alice", name, namespace).must_pass()
+    cluster.kubectl("agent", *command).must_pass()
+    cluster.kubectl("agent", *_scale(namespace, 4)).must_pass()
+    cluster.kubectl("agent", *command).must_be_refused("was used already")
+    assert len(cluster.admitted(name)) == 1
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_without_the_operator_every_verdict_is_the_same(cluster: Cluster, end: str) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    operator = cluster.processes.operator
+    (operator.stop if end == "stop" else operator.kill)()
+    assert operator.pid() is None
+    _whole_path(cluster, ns)
+
+
+def test_a_policy_made_while_the_operator_is_down_is_in_force_at_once(cluster: Cluster) -> None:
+    cluster.processes.operator.kill()
+    ns = cluster.namespace(line="new-line")
+    cluster.deployment(ns)
+    cluster.kubectl("agent", *_scale(ns, 3)).must_pass()
+    line = {"name": "first", "actions": ["ScaleDown"], "require": {"approvals": 1, "from": [{"userGroup": "sre"}]}}
+    where = {"namespaces": {"matchLabels": {"cutline.dev/line": "new-line"}}}
+    cluster.apply(
+        "platform",
+        {
+            "apiVersion": "cutline.dev/v1alpha1",
+            "kind": "ReversibilityPolicy",
+            "metadata": {"name": "new-line"},
+            "spec": {"enforcement": "Deny", "where": where, "lines": [line]},
+        },
+    ).must_pass()
+    try:
+        dry = _path(ns) + "/scale?dryRun=All"
+        await_true(
+            lambda: not cluster.send("agent", "PATCH", dry, {"spec": {"replicas": 2}}, MERGE).passed,
+            "the webhook knew of the policy",
+            seconds=5,
+        )
+        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused("new-line/first")
+    finally:
+        cluster.drop_policy("new-line")
+
+
+def test_while_the_webhook_is_down_what_may_be_gated_stops_and_everything_else_runs(cluster: Cluster) -> None:
+    gated, free = cluster.namespace(), cluster.namespace(line=None)
+    cluster.deployment(gated)
+    cluster.deployment(free)
+    before = _pods(cluster, gated)
+    pod = next(iter(before))
+    cluster.testbed.issue_kubeconfig("kubelet-1", "system:node:node-1", ("system:nodes",))
+    cluster.processes.webhook.kill()
+    _gated_stops(cluster, gated, pod)
+    _gated_runs_on(cluster, gated)
+    _free_runs_on(cluster, free)
+    assert before.items() <= _pods(cluster, gated).items()
+    cluster.processes.start_webhook()
+    cluster.kubectl("agent", *_scale(gated, 2)).must_be_refused("needs a signed proposal")
+    cluster.kubectl("agent", "set", "image", "deployment/checkout", "shop=shop:v3", "-n", gated).must_pass()
+
+
+def _gated_stops(cluster: Cluster, ns: str, pod: str) -> None:
+    for persona in ("agent", "admin"):
+        for command in (
+            _scale(ns, 2),
+            ("set", "image", "deployment/checkout", "shop=shop:v2", "-n", ns),
+            ("rollout", "restart", "deployment/checkout", "-n", ns),
+            ("delete", "pod", pod, "-n", ns, "--wait=false"),
+            ("cordon", "node-1"),
+            ("label", "namespace", ns, "cutline.dev/line-"),
+            ("label", "namespace", ns, "cutline.dev/line=other", "--overwrite"),
+            ("label", "pod", pod, "-n", ns, "app-"),
+        ):
+            cluster.kubectl(persona, *command).must_be_refused(_DOWN, "gate.cutline.dev")
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": ns}}
+        answer = cluster.send(persona, "POST", _path(ns, f"pods/{pod}/eviction", "api/v1"), eviction)
+        answer.must_be_refused(_DOWN, "evictions.gate.cutline.dev")
+        collection = cluster.send(persona, "DELETE", _path(ns, "pods", "api/v1"))
+        collection.must_be_refused(_DOWN, "pods.gate.cutline.dev")
+    cluster.kubectl("platform", "delete", "revpol", "production").must_be_refused(_DOWN, "policies.gate.cutline.dev")
+
+
+def _gated_runs_on(cluster: Cluster, ns: str) -> None:
+    """What surely is not gated, right where the line is drawn."""
+    cluster.kubectl("agent", *_scale(ns, 5)).must_pass()
+    cluster.rolled_out(ns, "deployment/checkout")
+    stored = cluster.get("deployment", "checkout", ns)
+    cluster.send("agent", "PUT", _path(ns), stored).must_pass()
+    cluster.kubectl("agent", "annotate", "deployment", "checkout", "-n", ns, "note=seen").must_pass()
+    cluster.kubectl("admin", "annotate", "node", "node-1", "note=seen", "--overwrite").must_pass()
+    cluster.kubectl("admin", "annotate", "namespace", ns, "note=seen").must_pass()
+    cluster.kubectl("admin", "run", "extra", "-n", ns, "--image=shop:v1").must_pass()
+    cluster.kubectl("admin", "create", "configmap", "settings", "-n", ns).must_pass()
+    status = {"status": {"conditions": [{"type": "Tested", "status": "True", "reason": "Test", "message": ""}]}}
+    cluster.send("admin", "PATCH", _path(ns) + "/status", status, MERGE).must_pass()
+    beat = {"status": {"nodeInfo": {"kubeletVersion": "v1.37.2"}}}
+    cluster.send("kubelet-1", "PATCH", "/api/v1/nodes/node-1/status", beat, MERGE).must_pass()
+
+
+def _free_runs_on(cluster: Cluster, ns: str) -> None:
+    cluster.kubectl("agent", "set", "image", "deployment/checkout", "shop=shop:v2", "-n", ns).must_pass()
+    cluster.rolled_out(ns, "deployment/checkout")
+    cluster.kubectl("agent", "rollout", "undo", "deployment/checkout", "-n", ns).must_pass()
+    cluster.rolled_out(ns, "deployment/checkout")
+    cluster.kubectl("agent", *_scale(ns, 1)).must_pass()
+    await_true(lambda: len(_pods(cluster, ns)) == 1, "the pods were taken away")
+    cluster.kubectl("agent", "delete", "deployment", "checkout", "-n", ns).must_pass()
+    cluster.kubectl("admin", "delete", "namespace", ns, "--timeout=60s").must_pass()
+
+
+# Before it is ready.
+
+
+class _Early:
+    """A webhook process of the test's own, as a service account of which the test decides what it may do."""
+
+    def __init__(self, cluster: Cluster, kubeconfig: Path) -> None:
+        self._port, self._probes = _free_ports()
+        layout = cluster.testbed.layout
+        secret = cluster.get("secret", "cutline-webhook-tls", SYSTEM)["data"]
+        self._context = ssl.create_default_context()
+        self._context.check_hostname = False
+        self._context.verify_mode = ssl.CERT_NONE
+        self._base = f"https://127.0.0.1:{self._port}/{_decoded(secret['path'])}"
+        self.log = layout.run / "early-webhook.log"
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "cutline_webhook", "--config", str(layout.cutline / "config.yaml")),
+                *("--listen", f"127.0.0.1:{self._port}", "--metrics-listen", f"127.0.0.1:{self._probes}"),
+            ],
+            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+            stdout=subprocess.DEVNULL,
+            stderr=self.log.open("wb"),
+        )
+
+    def review(self, path: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The response, None where nobody answered."""
+        body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+        post = urllib.request.Request(self._base + path, json.dumps(body).encode())  # noqa: S310 - https
+        try:
+            with urllib.request.urlopen(post, timeout=10, context=self._context) as answer:  # noqa: S310
+                response: dict[str, Any] = json.load(answer)["response"]
+                return response
+        except (OSError, HTTPException):
+            return None
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._probes}/readyz", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+def _bind(cluster: Cluster, kind: str, name: str, account: str) -> None:
+    """Give an account one of the webhook's two roles."""
+    metadata = {"name": account} | ({"namespace": SYSTEM} if kind == "Role" else {})
+    cluster.apply(
+        "admin",
+        {
+            "apiVersion": _RBAC,
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": SYSTEM}],
+        },
+    ).must_pass()
+
+
+def test_nothing_is_allowed_before_the_policies_were_read(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1)
+    account = f"early-{ns}"
+    cluster.kubectl("admin", "create", "serviceaccount", account, "-n", SYSTEM).must_pass()
+    _bind(cluster, "Role", "cutline-webhook", account)
+    kubeconfig = cluster.testbed.layout.kubeconfig("early")
+    cluster.testbed.token_kubeconfig(kubeconfig, SYSTEM, account)
+    stored = cluster.get("deployment", "checkout", ns)
+    harmless = _update_review(stored, {**stored, "metadata": {**stored["metadata"], "annotations": {"a": "b"}}})
+    created = {**harmless, "operation": "CREATE", "oldObject": None, "resource": _resource("cutline.dev", "signoffs")}
+    early = _Early(cluster, kubeconfig)
+    try:
+        answers: list[dict[str, Any]] = []
+
+        def has_answered() -> bool:
+            answers.extend(filter(None, [early.review("/gate", harmless)]))
+            return len(answers) >= 30
+
+        await_true(has_answered, "30 reviews were answered")
+        assert not any(answer["allowed"] for answer in answers)
+        assert all(_UNDECIDED in answer["status"]["message"] for answer in answers)
+        for path in ("/kinds/mutate", "/kinds/validate"):
+            refused = early.review(path, created)
+            assert refused is not None
+            assert not refused["allowed"]
+            assert "Cutline is starting" in refused["status"]["message"]
+        assert not early.is_ready()
+        _bind(cluster, "ClusterRole", "cutline-webhook", account)
+        await_true(lambda: bool((early.review("/gate", harmless) or {}).get("allowed")), "it decides")
+        assert early.is_ready()
+    finally:
+        early.end()
+        cluster.kubectl("admin", "delete", "clusterrolebinding", account, "--ignore-not-found")
+        cluster.kubectl("admin", "delete", "serviceaccount,rolebinding", account, "-n", SYSTEM, "--ignore-not-found")
+
+
+def _resource(group: str, resource: str) -> dict[str, str]:
+    return {"group": group, "version": "v1", "resource": resource}
+
+
+def _update_review(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    metadata = old["metadata"]
+    return {
+        "uid": "0b4a1a52-0000-4000-8000-000000000000",
+        "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+        "resource": _resource("apps", "deployments"),
+        "name": metadata["name"],
+        "namespace": metadata["namespace"],
+        "operation": "UPDATE",
+        "userInfo": {"username": "robot"},
+        "object": new,
+        "oldObject": old,
+        "dryRun": False,
+        "options": {},
+    }
+
+
+# While it comes and goes.
+
+
+class _Load:
+    """Requests sent again and again by threads until the block ends."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, Counter[int]] = {}
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def keep(self, name: str, send: Callable[[], Answer]) -> None:
+        counted = self.statuses.setdefault(name, Counter())
+
+        def run() -> None:
+            while not self._ended.is_set():
+                counted[send().status] += 1
+
+        self._threads.append(threading.Thread(target=run, daemon=True))
+
+    def __enter__(self) -> "_Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_restarts_under_load_let_nothing_unsigned_through_and_hold_up_nothing_else(cluster: Cluster) -> None:
+    gated, free = cluster.namespace(), cluster.namespace(line=None)
+    for ns in (gated, free):
+        cluster.deployment(ns)
+    pods = _pods(cluster, gated)
+    agent, robot = cluster.login("agent"), cluster.login("robot")
+    load, sizes = _Load(), iter(range(10**9))
+    for login, name in ((agent, "gated scale of the agent"), (robot, "gated scale of the robot")):
+        load.keep(
+            name,
+            lambda login=login: login.send("PATCH", _path(gated) + "/scale", {"spec": {"replicas": 2}}, MERGE),
+        )
+    pod = _path(gated, f"pods/{next(iter(pods))}", "api/v1")
+    load.keep("gated delete", lambda: agent.send("DELETE", pod))
+    load.keep(
+        "annotation here",
+        lambda: agent.send("PATCH", _path(gated), {"metadata": {"annotations": {"n": str(next(sizes))}}}, MERGE),
+    )
+    load.keep(
+        "scale elsewhere",
+        lambda: robot.send("PATCH", _path(free) + "/scale", {"spec": {"replicas": 1 + next(sizes) % 3}}, MERGE),
+    )
+    with load:
+        for _ in range(3):
+            _await_more(load, "gated delete", 403, 5)
+            cluster.processes.stop_webhook()
+            _await_more(load, "gated delete", 500, 5)
+            cluster.processes.start_webhook()
+    for name, counted in load.statuses.items():
+        expected = {403, 500} if name.startswith("gated") else {200}
+        assert set(counted) == expected, f"{name}: {counted}"
+    assert pods == _pods(cluster, gated)
+    assert cluster.replicas(gated) == 4
+
+
+def _await_more(load: _Load, name: str, status: int, more: int) -> None:
+    wanted = load.statuses[name][status] + more
+    await_true(lambda: load.statuses[name][status] >= wanted, f"{name} met {status} {more} times")
+
+
+# While it may not read or write.
+
+
+@contextmanager
+def _without(cluster: Cluster, kind: str, namespace: str = "") -> Iterator[None]:
+    """For a while the webhook's account is not bound to its role."""
+    where = ("-n", namespace) if namespace else ()
+    stored = cluster.get(kind, "cutline-webhook", namespace)
+    stored["metadata"] = {key: stored["metadata"].get(key) for key in ("name", "namespace", "labels", "annotations")}
+    cluster.kubectl("admin", "delete", kind, "cutline-webhook", *where).must_pass()
+    try:
+        yield
+    finally:
+        cluster.kubectl("admin", "create", "-f", "-", stdin=json.dumps(stored)).must_pass()
+
+
+@pytest.mark.parametrize(("kind", "namespace"), [("clusterrolebinding", ""), ("rolebinding", SYSTEM)])
+def test_a_webhook_without_its_rights_admits_not_even_what_is_signed(
+    cluster: Cluster, kind: str, namespace: str
+) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
+    with _without(cluster, kind, namespace):
+        await_true(lambda: not _may_claim(cluster, ns), "the rights were gone")
+        for persona in ("agent", "robot"):
+            cluster.kubectl(persona, *_scale(ns, 2)).must_be_refused()
+        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(_UNDECIDED)
+        cluster.kubectl("agent", *_scale(ns, 5)).must_pass()
+        cluster.kubectl("agent", *_scale(ns, 4)).must_be_refused()
+        assert cluster.admitted(name) == []
+        cluster.kubectl("admin", *_scale(ns, 6)).must_pass()
+    assert cluster.replicas(ns) == 6
+
+
+def _may_claim(cluster: Cluster, namespace: str) -> bool:
+    account = f"--as=system:serviceaccount:{SYSTEM}:cutline-webhook"
+    reads = cluster.kubectl("admin", "auth", "can-i", "get", "deployments.apps", "-n", namespace, account)
+    claims = cluster.kubectl("admin", "auth", "can-i", "create", "admittedchanges.cutline.dev", "-n", SYSTEM, account)
+    return reads.passed and claims.passed
+
+
+def test_rights_that_come_back_let_the_signed_change_through(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
+    with _without(cluster, "rolebinding", SYSTEM):
+        await_true(lambda: not _may_claim(cluster, ns), "the rights were gone")
+        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(_UNDECIDED)
+        assert cluster.replicas(ns) == 4
+    await_true(lambda: _may_claim(cluster, ns), "the rights were back")
+    cluster.kubectl("agent", *_scale(ns, 2)).must_pass()
+    assert len(cluster.admitted(name)) == 1
+
+
+def test_a_quota_that_leaves_no_room_for_a_claim_is_a_denial(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
+    quota = ("quota", "no-claims", "-n", SYSTEM)
+    cluster.kubectl("admin", "create", *quota, "--hard=count/admittedchanges.cutline.dev=0").must_pass()
+    try:
+        await_true(
+            lambda: "used" in cluster.get("quota", "no-claims", SYSTEM).get("status", {}), "the quota was in force"
+        )
+        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(_UNDECIDED, "exceeded quota")
+        assert cluster.replicas(ns) == 4
+        assert cluster.admitted(name) == []
+    finally:
+        cluster.kubectl("admin", "delete", *quota).must_pass()
+    await_true(lambda: cluster.kubectl("agent", *_scale(ns, 2)).passed, "the signed change passed after all")
+
+
+# While the rest of the cluster comes and goes.
+
+
+def test_an_api_server_that_was_restarted_finds_the_gate_as_it_was(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
+    webhook = cluster.processes.webhook.pid()
+    cluster.testbed.stop_component("kube-apiserver")
+    cluster.testbed.start_component("kube-apiserver")
+    cluster.kubectl("agent", *_scale(ns, 1)).must_be_refused()
+    await_true(lambda: cluster.kubectl("agent", *_scale(ns, 2)).passed, "the signed change passed")
+    cluster.kubectl("agent", *_scale(ns, 4)).must_pass()
+    cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused("was used already")
+    assert len(cluster.admitted(name)) == 1
+    assert cluster.processes.webhook.pid() == webhook
+
+
+def test_a_new_certificate_and_path_are_taken_up_without_a_restart(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    processes = cluster.processes
+    pids = (processes.webhook.pid(), processes.operator.pid())
+    before = cluster.get("secret", "cutline-webhook-tls", SYSTEM)["data"]
+    cluster.kubectl("admin", "delete", "secret", "cutline-webhook-tls", "-n", SYSTEM).must_pass()
+    await_true(
+        lambda: cluster.get("secret", "cutline-webhook-tls", SYSTEM).get("data", before) != before,
+        "the operator issued another certificate",
+    )
+    after = cluster.get("secret", "cutline-webhook-tls", SYSTEM)["data"]
+    assert before["path"] != after["path"]
+    assert before["tls.crt"] != after["tls.crt"]
+    refusals: list[str] = []
+
+    def is_judged() -> bool:
+        outcome = cluster.kubectl("agent", *_scale(ns, 2))
+        outcome.must_be_refused()
+        refusals.append(outcome.output)
+        return "needs a signed proposal" in outcome.output and _served(cluster) == _decoded(after["tls.crt"])
+
+    await_true(is_judged, "the gate decided again, under the new certificate")
+    assert (processes.webhook.pid(), processes.operator.pid()) == pids
+    _whole_path(cluster, ns)
+
+
+def _served(cluster: Cluster) -> str:
+    port = cluster.testbed.state.ports["webhook"]
+    return ssl.get_server_certificate(("127.0.0.1", port), timeout=5)
