@@ -85,12 +85,10 @@ def _by_controller(recorder: Recorder, agent: ApiClient) -> bytes:
         agent.patch(path, {"spec": {"replicas": replicas}})
 
     def matches(request: dict[str, Any]) -> bool:
-        grows = request["object"]["spec"]["replicas"] > request["oldObject"]["spec"]["replicas"]
-        return (
-            request["resource"]["resource"] == "replicasets"
-            and request["userInfo"]["username"] == _CONTROLLER
-            and grows
-        )
+        sender, resource = request["userInfo"]["username"], request["resource"]["resource"]
+        if (sender, resource) != (_CONTROLLER, "replicasets"):
+            return False
+        return bool(request["object"]["spec"]["replicas"] > request["oldObject"]["spec"]["replicas"])
 
     return recorder.provoke(act, matches)
 
@@ -98,7 +96,7 @@ def _by_controller(recorder: Recorder, agent: ApiClient) -> bytes:
 def _asks_for(resource: str, subresource: str, replicas: int) -> Callable[[dict[str, Any]], bool]:
     def matches(request: dict[str, Any]) -> bool:
         asked = (request["resource"]["resource"], request.get("subResource", ""))
-        return asked == (resource, subresource) and request["object"]["spec"]["replicas"] == replicas
+        return asked == (resource, subresource) and bool(request["object"]["spec"]["replicas"] == replicas)
 
     return matches
 

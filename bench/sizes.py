@@ -14,8 +14,8 @@ class Sizes:
     request_rounds: int
     requests: int
     """Per case, variant and round."""
-    signed_requests: int
-    """The same for admitted requests, each of which takes a proposal and a sign-off to prepare."""
+    paced_requests: int
+    """The same where requests come apart: what the gate reads from the API server for."""
 
 
 FULL = Sizes(
@@ -23,9 +23,9 @@ FULL = Sizes(
     closed_seconds=1.0,
     open_seconds=1.5,
     warm_up_seconds=0.2,
-    request_rounds=6,
+    request_rounds=5,
     requests=40,
-    signed_requests=15,
+    paced_requests=15,
 )
 QUICK = Sizes(
     review_rounds=2,
@@ -34,7 +34,7 @@ QUICK = Sizes(
     warm_up_seconds=0.1,
     request_rounds=2,
     requests=15,
-    signed_requests=5,
+    paced_requests=5,
 )
 CONNECTIONS = 4
 # Far below what either side can do, so that a latency is a service time and not a queue.

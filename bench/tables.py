@@ -54,7 +54,8 @@ def review_tables(figures: ReviewFigures) -> str:
             table(("review", "bytes", "reads", "req/s ratio", "CPU ratio", "p50 ratio", "p99 ratio"), ratio_rows),
             "The same in this machine's numbers (CPU and latencies in microseconds): Cutline | Go",
             table(("review", "req/s", "CPU", "p50", "p99", "|", "req/s", "CPU", "p50", "p99"), rows),
-            f"Memory afterwards: Cutline {_number(figures.cutline_mebibytes)} MiB, Go {_number(figures.go_mebibytes)} MiB",
+            f"Memory afterwards in MiB: Cutline {_number(figures.cutline_mebibytes)}, "
+            f"Go {_number(figures.go_mebibytes)}",
         ]
     )
 

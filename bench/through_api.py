@@ -2,6 +2,12 @@
 
 The agent patches, one request after the other, on one connection. In every round the same is done with
 the webhook configurations in place and with them taken away; nothing else differs.
+
+What the gate reads live is measured at two paces. An API server serves a consistent list from its
+cache and asks etcd at most ten times a second whether that is current; whoever asks again at once
+waits for the rest of that tenth of a second. So requests come apart, as in life; one case does not
+wait, to show the difference. Before each of them something unrelated is written, also as in life: in
+a cluster where nothing at all happens every cache would be current already.
 """
 
 import time
@@ -32,6 +38,9 @@ _MANY = 100_000
 _WARM_UP = 3
 _NOTICED_WITHIN_SECONDS = 20.0
 _STEADY = 3
+# A little more than the time for which an API server holds back.
+_PAUSE_SECONDS = 0.12
+_UNRELATED = "/api/v1/namespaces/default/configmaps/bench"
 
 
 @dataclass(slots=True)
@@ -66,12 +75,18 @@ class _Steady:
     path: str
     body: Callable[[int], dict[str, Any]]
     is_denied: bool = False
+    is_paced: bool = False
+
+
+def _new_template(number: int) -> dict[str, Any]:
+    """What any rollout does; the gate has to look whether it is a rollback."""
+    return {"spec": {"template": {"metadata": {"annotations": {"example.com/build": str(number)}}}}}
 
 
 SIGNED = "admitted: replicas lowered, signed"
 _STEADIES = (
     _Steady(
-        "no label: replicas raised",
+        "no label, not asked: replicas raised",
         workloads.deployment_path(_PLAIN, "steady"),
         lambda n: {"spec": {"replicas": _MANY + n}},
     ),
@@ -81,15 +96,22 @@ _STEADIES = (
         lambda n: {"spec": {"replicas": _MANY + n}},
     ),
     _Steady(
-        "gated, judged: annotation of the template",
+        "judged, admitted: new template",
         workloads.deployment_path(_GATED, "rolled"),
-        lambda n: {"spec": {"template": {"metadata": {"annotations": {"example.com/build": str(n)}}}}},
+        _new_template,
+        is_paced=True,
+    ),
+    _Steady(
+        "the same without a pause",
+        workloads.deployment_path(_GATED, "rolled"),
+        _new_template,
     ),
     _Steady(
         "denied: replicas lowered, unsigned",
         workloads.deployment_path(_GATED, "lowered"),
         lambda n: {"spec": {"replicas": _MANY - n}},
         is_denied=True,
+        is_paced=True,
     ),
 )
 
@@ -105,9 +127,9 @@ def measure_requests(cluster: Cluster, sizes: Sizes, report: Report) -> tuple[Re
         for gated in (True, False) if number % 2 == 0 else (False, True):
             switch.turn(on=gated)
             namespace = f"bench-signed-{number}-{'with' if gated else 'without'}"
-            paths = _prepare_signed(cluster, namespace, sizes.signed_requests + _WARM_UP, gated)
-            timed = {steady.name: _repeat(cluster, steady, sizes.requests, numbers, gated) for steady in _STEADIES}
-            timed[SIGNED] = _once_each(cluster, paths)
+            paths = _prepare_signed(cluster, namespace, sizes.paced_requests + _WARM_UP, gated)
+            timed = {steady.name: _repeat(cluster, steady, sizes, numbers, gated) for steady in _STEADIES}
+            timed[SIGNED] = _once_each(cluster, paths, numbers)
             for name, seconds in timed.items():
                 (figures[name].with_cutline if gated else figures[name].without).append(seconds)
             report.progress("requests through the API server")
@@ -119,6 +141,8 @@ def _make_objects(cluster: Cluster) -> None:
     admin = cluster.admin
     for name, labels in ((_GATED, workloads.LINE), (_PLAIN, {})):
         admin.create("/api/v1/namespaces", workloads.namespace(name, labels))
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bench"}, "data": {}}
+    admin.create(_UNRELATED.rpartition("/")[0], config_map)
     for number in range(_NEIGHBOURS):
         path = workloads.deployment_path(_GATED, f"neighbour-{number}")
         admin.apply(path, workloads.deployment(f"neighbour-{number}", 1))
@@ -126,22 +150,31 @@ def _make_objects(cluster: Cluster) -> None:
         admin.apply(path, workloads.deployment(path.rpartition("/")[2], _MANY, paused=True))
 
 
-def _repeat(cluster: Cluster, steady: _Steady, requests: int, numbers: Iterator[int], gated: bool) -> list[float]:
+def _repeat(cluster: Cluster, steady: _Steady, sizes: Sizes, numbers: Iterator[int], gated: bool) -> list[float]:
     """Seconds of each request after the warm-up."""
     expected = HTTPStatus.FORBIDDEN if steady.is_denied and gated else HTTPStatus.OK
     taken = []
-    for _ in range(_WARM_UP + requests):
-        answer = cluster.agent.patch(steady.path, steady.body(next(numbers)))
+    for _ in range(_WARM_UP + (sizes.paced_requests if steady.is_paced else sizes.requests)):
+        number = next(numbers)
+        if steady.is_paced:
+            _let_time_pass(cluster, number)
+        answer = cluster.agent.patch(steady.path, steady.body(number))
         taken.append(_expected(answer, expected, steady.name).seconds)
     return taken[_WARM_UP:]
 
 
-def _once_each(cluster: Cluster, paths: list[str]) -> list[float]:
+def _once_each(cluster: Cluster, paths: list[str], numbers: Iterator[int]) -> list[float]:
     taken = []
     for path in paths:
+        _let_time_pass(cluster, next(numbers))
         answer = cluster.agent.patch(path, {"spec": {"replicas": 1}})
         taken.append(_expected(answer, HTTPStatus.OK, SIGNED).seconds)
     return taken[_WARM_UP:]
+
+
+def _let_time_pass(cluster: Cluster, number: int) -> None:
+    time.sleep(_PAUSE_SECONDS)
+    cluster.admin.patch(_UNRELATED, {"data": {"number": str(number)}})
 
 
 def _expected(answer: Answer, status: HTTPStatus, what: str) -> Answer:

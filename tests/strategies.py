@@ -93,7 +93,8 @@ def policies_named(name: str) -> st.SearchStrategy[Policy]:
         enforcement=st.sampled_from([Enforcement.DENY, Enforcement.DENY, Enforcement.WARN, Enforcement.AUDIT]),
         namespaces=st.none() | selectors | st.just(EVERYTHING),
         cluster=st.frozensets(st.sampled_from(["Nodes", "Namespaces"])),
-        lines=st.lists(lines, min_size=1, max_size=2).map(tuple),
+        # The resource's schema keys lines by their names.
+        lines=st.lists(lines, min_size=1, max_size=2, unique_by=lambda line: line.name).map(tuple),
         exemptions=st.lists(exemptions, max_size=1).map(tuple),
     )
 

@@ -29,6 +29,11 @@ class Listener:
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
 
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 before `start`."""
+        return int(self._runner.addresses[0][1]) if self._runner is not None else 0
+
     async def close(self) -> None:
         """Stop listening."""
         if self._runner is not None:

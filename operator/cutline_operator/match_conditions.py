@@ -51,6 +51,12 @@ _IS_SCALE_UP: Final = (
 WORKLOAD_CHANGES = Condition("something-may-be-gated", f"{_LABELS_DIFFER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})")
 FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
 LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
+# A kubelet keeps the labels of its own node, and admission (NodeRestriction) says which.
+LABELS_DIFFER_NOT_BY_KUBELET = Condition(
+    "labels-differ",
+    f"{_LABELS_DIFFER} && !('system:nodes' in request.userInfo.?groups.orValue([])"
+    " && request.userInfo.username == 'system:node:' + oldObject.metadata.name)",
+)
 DELETED_OR_SPEC_OR_LABELS_DIFFER = Condition(
     "deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS} || {_LABELS_DIFFER}"
 )

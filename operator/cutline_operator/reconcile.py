@@ -131,12 +131,11 @@ def _is_over(standing: Standing) -> bool:
 
 def next_due(candidate: Candidate, standing: Standing, now: datetime) -> datetime | None:
     """When the status may change although nobody writes anything; None if it will not."""
-    proposal = candidate.proposal
-    moments = [proposal.decide_by, standing.valid_until]
-    if is_live(standing):
-        moments.append(now + DRIFT_CHECK)
     # Just after: at the moment itself an approval still counts.
-    coming = [moment + _JUST_AFTER for moment in moments if moment is not None and moment + _JUST_AFTER > now]
+    ends = (candidate.proposal.decide_by + _JUST_AFTER, standing.valid_until and standing.valid_until + _JUST_AFTER)
+    coming = [moment for moment in ends if moment is not None and moment > now]
+    if is_live(standing):
+        coming.append(now + DRIFT_CHECK)
     return min(coming, default=None)
 
 

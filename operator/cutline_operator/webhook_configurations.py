@@ -110,6 +110,11 @@ def _gated() -> Iterable[_Gated]:
     labels = _rule_for(kinds.POD, (_UPDATE,), "pods")
     nodes = _rule_for(kinds.NODE, (_UPDATE, _DELETE), kinds.NODE.resource)
     namespaces = _rule_for(kinds.NAMESPACE, (_UPDATE,), kinds.NAMESPACE.resource)
+    # These subresources keep their hands off spec, but let labels through (verified: 1.37).
+    workload_status = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/status" for kind in workloads))
+    pod_status = _rule_for(kinds.POD, (_UPDATE,), "pods/status")
+    node_status = _rule_for(kinds.NODE, (_UPDATE,), "nodes/status")
+    namespace_ends = _rule_for(kinds.NAMESPACE, (_UPDATE,), "namespaces/status", "namespaces/finalize")
     policies = _rule_for(kinds.POLICY, (_UPDATE, _DELETE), kinds.POLICY.resource)
     definitions = _rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)
     return (
@@ -117,9 +122,11 @@ def _gated() -> Iterable[_Gated]:
         _Gated("scales", (scales,), conditions.FEWER_REPLICAS),
         _Gated("pods", (deletes,), conditions.NOT_ITS_KUBELET),
         _Gated("evictions", (evictions,)),
-        _Gated("podlabels", (labels,), conditions.LABELS_DIFFER),
+        _Gated("podlabels", (labels, pod_status), conditions.LABELS_DIFFER),
+        _Gated("workloadlabels", (workload_status,), conditions.LABELS_DIFFER),
+        _Gated("nodelabels", (node_status,), conditions.LABELS_DIFFER_NOT_BY_KUBELET, in_scope_only=False),
         _Gated("nodes", (nodes,), conditions.DELETED_OR_SPEC_OR_LABELS_DIFFER, in_scope_only=False),
-        _Gated("namespaces", (namespaces,), conditions.LABELS_DIFFER, in_scope_only=False),
+        _Gated("namespaces", (namespaces, namespace_ends), conditions.LABELS_DIFFER, in_scope_only=False),
         _Gated("policies", (policies,), conditions.DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
         _Gated("definitions", (definitions,), conditions.CUTLINES_DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
     )

@@ -109,6 +109,19 @@ def test_it_speaks_as_the_user() -> None:
     assert (headers["X-Custom"], headers["User-Agent"]) == ("kept", "kubectl/v1")
 
 
+def test_a_body_without_a_type_stays_without_one() -> None:
+    """As `kubectl scale --current-replicas` sends it; the API server takes it for JSON."""
+    upstream = Upstream()
+
+    async def scenario(rehearsal: Rehearsal, client: aiohttp.ClientSession, address: str) -> None:
+        async with client.put(address + "/api/v1/pods/x", data=b"{}", skip_auto_headers=["Content-Type"]) as answer:
+            assert answer.status == 200
+
+    rehearse(upstream, scenario)
+    assert "Content-Type" not in upstream.seen[0][2]
+    assert upstream.seen[0][3] == b"{}"
+
+
 def test_only_dry_runs_get_through() -> None:
     upstream = Upstream()
     pod = "/api/v1/namespaces/shop/pods/web-0"
@@ -184,10 +197,13 @@ def test_a_watch_streams_while_it_lasts() -> None:
 def test_an_unreachable_api_server_is_an_answer_too() -> None:
     async def scenario() -> None:
         endpoint = Endpoint("http://127.0.0.1:1", "shop", None, None, None)
-        async with rehearsing(endpoint, _UsersToken(), "shop") as rehearsal, aiohttp.ClientSession() as client:
-            async with client.get(address_of(rehearsal) + "/api") as answer:
-                assert answer.status == 502
-                assert (await answer.json())["kind"] == "Status"
+        async with (
+            rehearsing(endpoint, _UsersToken(), "shop") as rehearsal,
+            aiohttp.ClientSession() as client,
+            client.get(address_of(rehearsal) + "/api") as answer,
+        ):
+            assert answer.status == 502
+            assert (await answer.json())["kind"] == "Status"
 
     asyncio.run(scenario())
 

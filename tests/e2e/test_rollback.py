@@ -131,7 +131,7 @@ def test_a_signature_for_one_revision_admits_no_other(cluster: Cluster) -> None:
     name = cluster.propose("agent", ns, "Rollback", CHECKOUT, rollback={"toRevision": 1})
     cluster.sign("alice", name, ns).must_pass()
     undo = ("rollout", "undo", "deployment/checkout", "-n", ns)
-    cluster.kubectl("agent", *undo).must_be_refused("signed with other values")
+    cluster.kubectl("agent", *undo).must_be_refused("Rollback of deployment/checkout")
     cluster.kubectl("agent", *undo, "--to-revision=1").must_pass()
     assert image_of(cluster, ns) == "shop:v1"
 
@@ -152,8 +152,9 @@ def test_a_new_release_since_the_signature_voids_it(cluster: Cluster) -> None:
     cluster.kubectl("bob", "set", "image", "deployment/checkout", "shop=shop:v3", "-n", ns).must_pass()
     cluster.rolled_out(ns, "deployment/checkout")
     cluster.kubectl("agent", "rollout", "undo", "deployment/checkout", "-n", ns, "--to-revision=1").must_be_refused(
-        "template is no longer what was signed"
+        "Rollback of deployment/checkout"
     )
+    assert cluster.admitted(name) == []
 
 
 def test_a_rollback_that_also_scales_down_needs_both_signed(cluster: Cluster) -> None:

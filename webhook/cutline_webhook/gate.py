@@ -11,7 +11,7 @@ from datetime import datetime
 from cutline.api.admitted_changes import admitted_change
 from cutline.api.settings import InstallationSettings
 from cutline.domain.actions.rollback import REVISIONED, changes_template
-from cutline.domain.change import Change, Verb, change_of
+from cutline.domain.change import METADATA_SUBRESOURCES, Change, Verb, change_of
 from cutline.domain.decide import decide
 from cutline.domain.effects import effects_of
 from cutline.domain.errors import CutlineError, Unrecognised
@@ -30,6 +30,9 @@ from cutline.kube.world import WorldReader
 # A claim that somebody else makes at the same moment is met by looking again; more than
 # a few of them in one request means that something is wrong.
 _MOST_ATTEMPTS = 4
+
+# These reviews carry a Scale or an Eviction, and of the target only its name.
+_NAMED_ONLY = ("scale", "eviction")
 
 Clock = Callable[[], datetime]
 PolicySource = Callable[[], Policies]
@@ -132,7 +135,7 @@ class Gate:
 
     async def _live(self, kind: Kind, request: Request) -> Live:
         """The target before the change: the review carries it, but for subresources."""
-        if request.subresource:
+        if request.subresource in _NAMED_ONLY:
             return await self._reader.live(kind, request.namespace, request.name)
         if request.old_object is None:
             raise Unrecognised(f"{request.operation} of {request.resource} came without the old object")
@@ -146,6 +149,8 @@ def _kind_of(request: Request) -> Kind | None:
         return None
     if request.subresource == "":
         return kind if request.operation in (Operation.UPDATE, Operation.DELETE) else None
+    if request.subresource in METADATA_SUBRESOURCES:
+        return kind if request.operation is Operation.UPDATE else None
     if request.subresource == "scale":
         return kind if kind.scales else None
     return kind if request.subresource == "eviction" and kind is POD else None

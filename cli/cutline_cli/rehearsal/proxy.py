@@ -87,8 +87,11 @@ async def rehearsing(endpoint: Endpoint, tokens: TokenSource, namespace: str) ->
     findings = Findings()
     secret = secrets.token_urlsafe(32)
     connector = aiohttp.TCPConnector(ssl=endpoint.tls or True)
+    # What the command leaves out must stay out: to the API server a body without a type is JSON.
     session = aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=["User-Agent", "Accept"]
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=["User-Agent", "Accept", "Content-Type"],
     )
     with tempfile.TemporaryDirectory(prefix="cutline-") as folder:
         async with session, _listening(_Relay(endpoint, tokens, session, secret, findings)) as port:

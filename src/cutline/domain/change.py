@@ -21,6 +21,9 @@ from cutline.domain.tree import JsonObject, canonical, digest_text
 
 FORMAT = "cutline/1"
 
+# Subresources that carry the whole object and let its labels through, whatever else they keep.
+METADATA_SUBRESOURCES = ("status", "finalize")
+
 
 class Verb(StrEnum):
     """What happens to the object as a whole."""
@@ -93,7 +96,7 @@ def change_of(request: Request, live: Live) -> Change:
         raise Unrecognised(f"{request.operation} of {request.resource}/{request.subresource} is not a change")
     if request.subresource == "scale":
         return Change(live.target, Verb.UPDATE, _scale_fields(request))
-    if request.subresource:
+    if request.subresource and request.subresource not in METADATA_SUBRESOURCES:
         raise Unrecognised(f"subresource {request.subresource} of {request.resource} is not one the gate knows")
     return Change(live.target, Verb.UPDATE, difference(live.content, content_of(live.kind, request.object)))
 

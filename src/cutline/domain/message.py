@@ -97,7 +97,7 @@ def _nearest(verdict: Verdict) -> Evaluation | None:
     about = [
         one
         for one in verdict.evaluations
-        if one.entry.effects >= verdict.effects and not _ELSEWHERE <= {finding.objection for finding in one.findings}
+        if one.entry.effects >= verdict.effects and not {finding.objection for finding in one.findings} >= _ELSEWHERE
     ]
     return min(about, key=lambda one: not _is_exact(one, verdict), default=None)
 

@@ -1,0 +1,102 @@
+"""Events: what is told, in which words, and only once."""
+
+from collections.abc import Iterable
+
+from cutline.domain.kind import NODE
+from cutline.domain.lifecycle import ClaimState, Standing, Use, is_reviewed, standing_of
+from cutline.domain.proposal import Emergency, Proposal
+from cutline.domain.signoff import Decision, Signoff
+from cutline_operator.announcements import announcements
+from cutline_operator.events import (
+    Event,
+    EventReason,
+    EventType,
+    Regarding,
+    event_as_tree,
+    name_of,
+    regarding_target,
+    safe_text,
+)
+from tests.builders import ALICE, BOB, NOW, SETTINGS, make_candidate, make_live, make_proposal, make_signoff
+
+PROPOSAL = make_proposal()
+EMERGENCY = make_proposal(proposer=ALICE, created=NOW, emergency=Emergency("down", "T-1"))
+
+
+def told(
+    *signoffs: Signoff,
+    proposal: Proposal = PROPOSAL,
+    before: str = "Pending",
+    uses: Iterable[Use] = (),
+    drift: tuple[str, ...] = (),
+) -> tuple[Event, ...]:
+    candidate = make_candidate(proposal, *signoffs)
+    standing: Standing = standing_of(candidate, proposal.requirement, uses, drift, SETTINGS, NOW)
+    return announcements(candidate, standing, before, is_reviewed=is_reviewed(candidate, SETTINGS))
+
+
+def test_a_new_proposal_is_told_where_it_stands() -> None:
+    (event,) = told(before="")
+    assert event.reason is EventReason.PROPOSED
+    assert (
+        event.note == f"ScaleDown of deployment/web (shop), proposed by {PROPOSAL.proposer.username}, needs a decision"
+    )
+
+
+def test_an_approval_is_told_at_the_target_too() -> None:
+    events = told(make_signoff(PROPOSAL))
+    assert [event.regarding.kind for event in events] == ["RemediationProposal", "Deployment"]
+    assert all("approved by alice" in event.note for event in events)
+
+
+def test_nothing_new_is_nothing_told() -> None:
+    assert told() == ()
+    assert told(make_signoff(PROPOSAL), before="Approved") == ()
+
+
+def test_a_rejection_names_who() -> None:
+    (event,) = told(make_signoff(PROPOSAL, BOB, Decision.REJECT))
+    assert event.note.endswith("rejected by bob")
+
+
+def test_drift_is_a_warning() -> None:
+    (event,) = told(drift=("replicas",))
+    assert (event.type, event.reason) == (EventType.WARNING, EventReason.STALE)
+
+
+def test_a_use_that_came_to_nothing_is_a_warning() -> None:
+    use = Use("claim", PROPOSAL.changes[0].change.digest, ClaimState.NEVER_HAPPENED)
+    (event,) = told(make_signoff(PROPOSAL), before="Approved", uses=[use])
+    assert event.reason is EventReason.NEVER_HAPPENED
+
+
+def test_an_emergency_is_loud_until_and_after_its_review() -> None:
+    reasons = [event.reason for event in told(proposal=EMERGENCY, before="Approved")]
+    assert reasons == [EventReason.EMERGENCY, EventReason.EMERGENCY]
+    reviewed = told(make_signoff(EMERGENCY, BOB), proposal=EMERGENCY, before="Approved")
+    assert EventReason.EMERGENCY_REVIEWED in [event.reason for event in reviewed]
+
+
+def test_the_same_said_twice_is_one_event() -> None:
+    first, second = told(make_signoff(PROPOSAL)), told(make_signoff(PROPOSAL))
+    assert [name_of(event) for event in first] == [name_of(event) for event in second]
+    assert len({name_of(event) for event in first}) == 2
+
+
+def test_text_cannot_move_a_terminal_or_hide() -> None:
+    assert safe_text("a\x1b[31mb\nc\u202ed\u200be") == "a [31mb c d e"
+    assert safe_text("Grüße, 東京") == "Grüße, 東京"
+    assert len(safe_text("ü" * 2000).encode()) <= 1024
+
+
+def test_events_of_cluster_scoped_objects_stand_in_default() -> None:
+    about = regarding_target(make_live(NODE).target)
+    tree = event_as_tree(Event(about, EventType.NORMAL, EventReason.USED, "x"), "2026-03-01T12:00:00.000000Z")
+    assert tree["metadata"]["namespace"] == "default"
+    assert "namespace" not in tree["regarding"]
+
+
+def test_names_fit_whatever_they_are_about() -> None:
+    about = Regarding("v1", "Pod", "shop", "x" * 253, "uid")
+    name = name_of(Event(about, EventType.NORMAL, EventReason.USED, "x"))
+    assert len(name) <= 253
