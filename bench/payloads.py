@@ -10,6 +10,7 @@ from bench.api_client import ApiClient
 from bench.cluster import Cluster
 from bench.errors import BenchError
 from bench.recording import Recorder, recording
+from bench.sizes import RATE, SLOW_RATE
 from cutline_testbed.pki import Authority
 
 _NAMESPACE, _BIG_NAMESPACE = "bench-reviews", "bench-big"
@@ -32,8 +33,8 @@ class ReviewCase:
     body: bytes
     cutline_answers: str
     go_answers: str
-    reads: bool = False
-    """Whether our side reads from the API server before it answers; the other side never does."""
+    rate: float = RATE
+    """Requests per second at which its latency is measured."""
 
 
 def record(cluster: Cluster) -> tuple[ReviewCase, ...]:
@@ -66,11 +67,11 @@ def _recorded(recorder: Recorder, agent: ApiClient) -> tuple[ReviewCase, ...]:
 
     return (
         ReviewCase("Deployment, replicas raised", dry_run(web, more), ALLOWED, ALLOWED),
-        ReviewCase("big Deployment, replicas raised", dry_run(big, more), ALLOWED, ALLOWED),
+        ReviewCase("big Deployment, replicas raised", dry_run(big, more), ALLOWED, ALLOWED, SLOW_RATE),
         ReviewCase("ReplicaSet, exempt controller", _by_controller(recorder, agent), ALLOWED, ALLOWED),
-        ReviewCase("scale, replicas raised", dry_run(scale, more), ALLOWED, ALLOWED, reads=True),
-        ReviewCase("scale, replicas lowered", dry_run(scale, fewer), _UNSIGNED, DENIED, reads=True),
-        ReviewCase("Deployment, replicas lowered", dry_run(web, fewer), _UNSIGNED, DENIED, reads=True),
+        ReviewCase("scale, replicas raised", dry_run(scale, more), ALLOWED, ALLOWED, SLOW_RATE),
+        ReviewCase("scale, replicas lowered", dry_run(scale, fewer), _UNSIGNED, DENIED, SLOW_RATE),
+        ReviewCase("Deployment, replicas lowered", dry_run(web, fewer), _UNSIGNED, DENIED, SLOW_RATE),
     )
 
 

@@ -14,7 +14,7 @@ from bench.cluster import Cluster
 from bench.payloads import ReviewCase, record
 from bench.rounds import Spread, percentile, ratios, spread
 from bench.servers import Load, LoadRun, Server, Tools, go_webhook, run_load
-from bench.sizes import RATE, RATE_WITH_READS, Sizes
+from bench.sizes import Sizes
 from cutline_testbed.report import Report
 
 # The gate's own requests have a flow schema of their own, so that the API server counts them for us.
@@ -92,8 +92,7 @@ def measure_reviews(cluster: Cluster, tools: Tools, sizes: Sizes, report: Report
             for index, figure in enumerate(figures):
                 body = tools.file(f"review-{index}.json", figure.case.body)
                 closed = Load(body, "", authority, sizes.closed_seconds, sizes.warm_up_seconds)
-                rate = RATE_WITH_READS if figure.case.reads else RATE
-                paced = Load(body, "", authority, sizes.open_seconds, sizes.warm_up_seconds, rate)
+                paced = Load(body, "", authority, sizes.open_seconds, sizes.warm_up_seconds, figure.case.rate)
                 turns = [(ours, figure.cutline), (theirs, figure.go)]
                 for server, side in turns if number % 2 == 0 else reversed(turns):
                     with _counted(cluster.admin, figure, side) as runs:

@@ -21,7 +21,7 @@ class Sizes:
 FULL = Sizes(
     review_rounds=5,
     closed_seconds=1.0,
-    open_seconds=1.5,
+    open_seconds=2.0,
     warm_up_seconds=0.2,
     request_rounds=5,
     requests=40,
@@ -37,6 +37,7 @@ QUICK = Sizes(
     paced_requests=5,
 )
 CONNECTIONS = 4
-# Far below what either side can do, so that a latency is a service time and not a queue.
-RATE = 100.0
-RATE_WITH_READS = 20.0
+# Requests per second of the open loop: far below what either side can do, so that a latency is the
+# time of an answer and not of a queue. The slow rate is for big reviews and for those that read.
+RATE = 50.0
+SLOW_RATE = 20.0

@@ -40,6 +40,7 @@ _NOTICED_WITHIN_SECONDS = 20.0
 _STEADY = 3
 # A little more than the time for which an API server holds back.
 _PAUSE_SECONDS = 0.12
+_SETTLE_SECONDS = 1.5
 _UNRELATED = "/api/v1/namespaces/default/configmaps/bench"
 
 
@@ -128,6 +129,8 @@ def measure_requests(cluster: Cluster, sizes: Sizes, report: Report) -> tuple[Re
             switch.turn(on=gated)
             namespace = f"bench-signed-{number}-{'with' if gated else 'without'}"
             paths = _prepare_signed(cluster, namespace, sizes.paced_requests + _WARM_UP, gated)
+            # What was just made keeps the controllers busy for a moment.
+            time.sleep(_SETTLE_SECONDS)
             timed = {steady.name: _repeat(cluster, steady, sizes, numbers, gated) for steady in _STEADIES}
             timed[SIGNED] = _once_each(cluster, paths, numbers)
             for name, seconds in timed.items():

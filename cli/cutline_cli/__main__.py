@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `| head` has read enough. Python would complain once more while it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR
+    except Exception as error:  # a person at a terminal has no use for a traceback
+        console.note(f"error: a bug in kubectl cutline, please report it: {type(error).__name__}: {error}")
+        return ExitCode.ERROR
 
 
 async def _run(arguments: Namespace, console: Console) -> ExitCode:

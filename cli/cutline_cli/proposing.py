@@ -4,7 +4,8 @@ import argparse
 
 from cutline.api.proposals import proposal_of
 from cutline.domain.errors import BadObject
-from cutline.kube.resources import PROPOSALS
+from cutline.kube.errors import Forbidden, NotFound
+from cutline.kube.resources import NAMESPACES, PROPOSALS
 from cutline_cli.exits import CliError
 from cutline_cli.manifests import JsonObject
 from cutline_cli.rendering.times import moment
@@ -35,6 +36,21 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
 def namespace_for(session: Session, target_namespace: str) -> str:
     """Where a proposal belongs: beside its target, or with Cutline where the target has no namespace."""
     return target_namespace or session.system_namespace
+
+
+async def namespace_for_change(session: Session, target_namespace: str) -> str:
+    """As `namespace_for`, for a change that names its target in full.
+
+    A namespace on its way out takes no new objects: proposals about what is in it belong with Cutline.
+    """
+    if not target_namespace:
+        return session.system_namespace
+    try:
+        tree = await session.client.get(NAMESPACES, target_namespace)
+    except (Forbidden, NotFound):
+        return target_namespace
+    is_ending = bool((tree.get("metadata") or {}).get("deletionTimestamp"))
+    return session.system_namespace if is_ending else target_namespace
 
 
 async def create(session: Session, manifest: JsonObject) -> JsonObject:

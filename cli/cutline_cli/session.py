@@ -33,6 +33,8 @@ class Session:
     client: KubeClient
     console: Console
     namespace: str
+    given_namespace: str | None
+    """What `-n` said, if it was given: a command that we run is then told the same."""
     system_namespace: str
     kubeconfig: Path | None
     context: str | None
@@ -77,6 +79,7 @@ async def opened(arguments: Namespace, console: Console) -> AsyncIterator[Sessio
             client=client,
             console=console,
             namespace=arguments.namespace or client.namespace,
+            given_namespace=arguments.namespace,
             system_namespace=arguments.system_namespace or system_namespace_of_process(),
             kubeconfig=arguments.kubeconfig,
             context=arguments.context,

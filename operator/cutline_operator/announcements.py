@@ -9,6 +9,7 @@ from cutline.domain.lifecycle import ClaimState, Phase, Standing
 from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff
 from cutline.domain.snapshot import Candidate
+from cutline.domain.tree import JsonObject
 from cutline_operator.events import Event, EventReason, EventType, Regarding, regarding_target
 
 _REASONS = {
@@ -24,11 +25,16 @@ _REASONS = {
 _ON_TARGET = frozenset({Phase.APPROVED, Phase.USED})
 
 
-def announcements(candidate: Candidate, standing: Standing, before: str, *, is_reviewed: bool) -> tuple[Event, ...]:
-    """What is worth telling now; `before` is the phase that the status said so far (empty: none)."""
-    events = [*_of_emergency(candidate, is_reviewed=is_reviewed), *_of_uses(candidate.proposal, standing)]
-    if standing.phase.value != before:
-        events += _of_phase(candidate, standing, before)
+def announcements(
+    candidate: Candidate, standing: Standing, before: JsonObject, *, is_reviewed: bool
+) -> tuple[Event, ...]:
+    """What is worth telling now; `before` is the status so far, which tells what was told already."""
+    events: list[Event] = []
+    if standing.is_emergency:
+        events += _of_emergency(candidate, before, is_reviewed=is_reviewed)
+    events += _of_uses(candidate.proposal, standing, before)
+    if standing.phase.value != before.get("phase"):
+        events += _of_phase(candidate, standing, is_new=not before.get("phase"))
     return tuple(events)
 
 
@@ -37,9 +43,9 @@ def regarding_proposal(proposal: Proposal) -> Regarding:
     return Regarding("cutline.dev/v1alpha1", "RemediationProposal", proposal.namespace, proposal.name, proposal.uid)
 
 
-def _of_phase(candidate: Candidate, standing: Standing, before: str) -> Iterator[Event]:
+def _of_phase(candidate: Candidate, standing: Standing, *, is_new: bool) -> Iterator[Event]:
     proposal, phase = candidate.proposal, standing.phase
-    if phase is Phase.PENDING and not before:
+    if phase is Phase.PENDING and is_new:
         note = f"{_what(proposal)}, proposed by {proposal.proposer.username}, needs a decision"
         yield Event(regarding_proposal(proposal), EventType.NORMAL, EventReason.PROPOSED, note, "proposed")
         return
@@ -84,24 +90,26 @@ def _what(proposal: Proposal) -> str:
     return f"{proposal.action.value} of {proposal.target.kind.lower()}/{proposal.target.name}{where}"
 
 
-def _of_emergency(candidate: Candidate, *, is_reviewed: bool) -> Iterator[Event]:
-    proposal = candidate.proposal
-    if proposal.emergency is None:
+def _of_emergency(candidate: Candidate, before: JsonObject, *, is_reviewed: bool) -> Iterator[Event]:
+    proposal, emergency = candidate.proposal, candidate.proposal.emergency
+    if emergency is None:
         return
-    who, about = proposal.proposer.username, regarding_proposal(proposal)
-    note = (
-        f"{who} called an emergency, ticket {proposal.emergency.ticket}: {_what(proposal)}; another human must review"
-    )
-    yield Event(about, EventType.WARNING, EventReason.EMERGENCY, note, "called")
-    for target in sorted({entry.change.target for entry in proposal.changes if not entry.change.removes_pod}):
-        yield Event(regarding_target(target), EventType.WARNING, EventReason.EMERGENCY, note, proposal.uid)
-    if is_reviewed:
+    about = regarding_proposal(proposal)
+    if not is_reviewed:
+        note = f"{proposal.proposer.username} called an emergency, ticket {emergency.ticket}: {_what(proposal)}"
+        note += "; another human must review it"
+        yield Event(about, EventType.WARNING, EventReason.EMERGENCY, note, "called")
+        for target in sorted({entry.change.target for entry in proposal.changes if not entry.change.removes_pod}):
+            yield Event(regarding_target(target), EventType.WARNING, EventReason.EMERGENCY, note, proposal.uid)
+        return
+    if len(before.get("signers") or ()) < len(candidate.signoffs):
         note = f"{_what(proposal)}: the emergency has been reviewed"
         yield Event(about, EventType.NORMAL, EventReason.EMERGENCY_REVIEWED, note, "reviewed")
 
 
-def _of_uses(proposal: Proposal, standing: Standing) -> Iterator[Event]:
+def _of_uses(proposal: Proposal, standing: Standing, before: JsonObject) -> Iterator[Event]:
+    told = {claim.get("name"): claim.get("state") for claim in before.get("claims") or ()}
     for use in standing.uses:
-        if use.state is ClaimState.NEVER_HAPPENED:
+        if use.state is ClaimState.NEVER_HAPPENED and told.get(use.name) != use.state.value:
             note = f"{_what(proposal)}: a change that was let through did not happen ({use.name})"
             yield Event(regarding_proposal(proposal), EventType.WARNING, EventReason.NEVER_HAPPENED, note, use.name)

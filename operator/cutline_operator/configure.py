@@ -18,6 +18,7 @@ from cutline.kube.errors import NotFound
 from cutline.kube.resources import MUTATING_CONFIGS, VALIDATING_CONFIGS, JsonObject, ResourceRef
 from cutline_operator import webhook_configurations
 from cutline_operator.events import Event, EventReason, EventRecorder, EventType, regarding_object
+from cutline_operator.logs import OnChange
 from cutline_operator.metrics import Metrics
 from cutline_operator.probe import ProbeResult
 from cutline_operator.webhook_configurations import GATE, OUR_KINDS, Connection, Owner, drifts, was_edited
@@ -66,6 +67,7 @@ class Configurator:
         self._probe = probe
         self._recorder = recorder
         self._metrics = metrics
+        self._trouble = OnChange(_log)
 
     async def read(self) -> list[Slot]:
         """The configurations as they are stored."""
@@ -124,7 +126,8 @@ class Configurator:
     async def _answers(self, connection: Connection) -> bool:
         result = await self._probe(connection)
         if result.succeeded:
+            self._trouble.clear()
             return True
         self._metrics.probe_failures.inc()
-        _log.warning("nothing is configured yet, for the webhook does not answer: %s", result.problem)
+        self._trouble.warn(f"not configured yet, for the webhook does not answer: {result.problem}")
         return False

@@ -17,6 +17,7 @@ from cutline.kube.errors import AlreadyExists, KubeError, NotFound
 from cutline.kube.resources import CONFIGMAPS, POLICIES, JsonObject, ResourceRef
 from cutline_operator.certificate_keeper import CertificateKeeper
 from cutline_operator.configure import Configurator, wanted_configurations
+from cutline_operator.logs import OnChange
 from cutline_operator.metrics import Metrics
 from cutline_operator.starter_policy import starter_policy
 from cutline_operator.webhook_address import WebhookAddress
@@ -72,6 +73,7 @@ class Installation:
         self._keeper = keeper
         self._configurator = configurator
         self._metrics = metrics
+        self._trouble = OnChange(_log)
         self._passed_at = float("-inf")
 
     @property
@@ -85,9 +87,11 @@ class Installation:
             is_configured = False
             try:
                 is_configured = await self.run_once()
+                if is_configured:
+                    self._trouble.clear()
                 self._passed_at = time.monotonic()
             except KubeError as error:
-                _log.warning("the installation cannot be looked after: %s", error)
+                self._trouble.warn(f"the installation cannot be looked after: {error}")
             except Exception:
                 _log.exception("a pass over the installation failed")
             self._metrics.configured.set(1 if is_configured else 0)
@@ -101,7 +105,8 @@ class Installation:
             return False
         owner = await self._owner()
         if owner is None:
-            _log.warning("%s %s is gone or going: nothing is configured", self._owner_kind, self._settings.owner.name)
+            wanted_owner = self._settings.owner
+            self._trouble.warn(f"{wanted_owner.kind} {wanted_owner.name} is gone or going: nothing is configured")
             return False
         config_map = await self._state()
         progress = progress_of(config_map, owner)
@@ -115,10 +120,6 @@ class Installation:
         if progress != done:
             await self._save(config_map, done.as_data(owner))
         return True
-
-    @property
-    def _owner_kind(self) -> str:
-        return self._settings.owner.kind
 
     async def _owner(self) -> Owner | None:
         """The owning object with its uid; None where it is gone or about to be."""

@@ -33,3 +33,21 @@ def configure(level: int = logging.INFO) -> None:
     # It warns that it does not take the signals, which is why it has a thread of its own.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+
+
+class OnChange:
+    """Says something only when it is not what it said last: for what is looked at every second."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._last = ""
+
+    def warn(self, text: str) -> None:
+        """Warn, unless this was the last word."""
+        if text != self._last:
+            self._logger.warning("%s", text)
+        self._last = text
+
+    def clear(self) -> None:
+        """All is well: the same trouble would be news again."""
+        self._last = ""

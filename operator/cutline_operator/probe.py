@@ -46,7 +46,9 @@ async def probe(address: WebhookAddress, bundle: str, *, wants_client_certificat
     except TimeoutError:
         return ProbeResult(f"{address.base} did not answer within {_TIMEOUT_SECONDS:g} s")
     except (aiohttp.ClientError, OSError) as error:
-        return ProbeResult(f"{address.base}: {error}")
+        # A connector's own text names the address of an object in memory, other in each.
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        return ProbeResult(f"{address.base}: {cause}")
 
 
 async def _ask(url: str, context: ssl.SSLContext) -> ProbeResult:

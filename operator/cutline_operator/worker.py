@@ -91,7 +91,7 @@ class Worker:
         is_open = standing.is_emergency and not reviewed
         self._count(uid, is_live=reconcile.is_live(standing), is_open_emergency=is_open)
         await self._write_proposal(record, candidate, standing, now)
-        for event in announcements(candidate, standing, str(record.status.get("phase", "")), is_reviewed=reviewed):
+        for event in announcements(candidate, standing, record.status, is_reviewed=reviewed):
             await self._recorder.record(event)
         return await self._next_for_proposal(candidate, standing, now, is_open_emergency=is_open)
 

@@ -116,6 +116,13 @@ def _status(code: int, reason: str, message: str, details: Mapping[str, Any] | N
     return {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details or {}}
 
 
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone is no news."""
+
+
 @contextmanager
 def serving() -> Iterator[PlayedApiServer]:
     """Run a played API server for as long as the block lasts."""
@@ -137,8 +144,7 @@ def serving() -> Iterator[PlayedApiServer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _QuietServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

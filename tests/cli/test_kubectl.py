@@ -7,7 +7,7 @@ from cutline_cli.rehearsal.kubectl import kubectl_command
 
 
 def rehearsed(line: str) -> str:
-    return " ".join(kubectl_command(line.split()).rehearsed)
+    return " ".join(kubectl_command(line.split()).rehearsed())
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_other_flags_are_not_taken_for_those(flag: str) -> None:
 
 def test_the_real_command_is_what_was_written() -> None:
     command = kubectl_command(["kubectl", "scale", "deploy/web", "--replicas=2", "-n", "other"])
+    assert command.rehearsed("--namespace=shop")[:3] == ["kubectl", "--namespace=shop", "scale"]
     assert (
         " ".join(command.real("--namespace=shop")) == "kubectl --namespace=shop scale deploy/web --replicas=2 -n other"
     )

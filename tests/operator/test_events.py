@@ -32,7 +32,9 @@ def told(
 ) -> tuple[Event, ...]:
     candidate = make_candidate(proposal, *signoffs)
     standing: Standing = standing_of(candidate, proposal.requirement, uses, drift, SETTINGS, NOW)
-    return announcements(candidate, standing, before, is_reviewed=is_reviewed(candidate, SETTINGS))
+    return announcements(
+        candidate, standing, {"phase": before} if before else {}, is_reviewed=is_reviewed(candidate, SETTINGS)
+    )
 
 
 def test_a_new_proposal_is_told_where_it_stands() -> None:
@@ -70,11 +72,20 @@ def test_a_use_that_came_to_nothing_is_a_warning() -> None:
     assert event.reason is EventReason.NEVER_HAPPENED
 
 
-def test_an_emergency_is_loud_until_and_after_its_review() -> None:
+def test_an_emergency_is_loud_until_its_review() -> None:
     reasons = [event.reason for event in told(proposal=EMERGENCY, before="Approved")]
     assert reasons == [EventReason.EMERGENCY, EventReason.EMERGENCY]
     reviewed = told(make_signoff(EMERGENCY, BOB), proposal=EMERGENCY, before="Approved")
-    assert EventReason.EMERGENCY_REVIEWED in [event.reason for event in reviewed]
+    assert [event.reason for event in reviewed] == [EventReason.EMERGENCY_REVIEWED]
+
+
+def test_a_restart_repeats_nothing_that_is_over() -> None:
+    signoff = make_signoff(EMERGENCY, BOB)
+    candidate = make_candidate(EMERGENCY, signoff)
+    never = Use("claim", EMERGENCY.changes[0].change.digest, ClaimState.NEVER_HAPPENED)
+    standing = standing_of(candidate, EMERGENCY.requirement, [never], (), SETTINGS, NOW)
+    before = {"phase": "Approved", "signers": [{}], "claims": [{"name": "claim", "state": "NeverHappened"}]}
+    assert announcements(candidate, standing, before, is_reviewed=True) == ()
 
 
 def test_the_same_said_twice_is_one_event() -> None:

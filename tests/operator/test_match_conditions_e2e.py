@@ -202,6 +202,25 @@ def test_asks_about_nodes_but_not_their_heartbeats(
     assert server.send("DELETE", f"/api/v1/nodes/{NODE}?dryRun=All").asked_a_webhook
 
 
+def test_no_label_comes_through_a_status_unasked(server: ApiServer, scope: str) -> None:
+    """Some statuses keep labels as they were, others let them pass: those are asked about."""
+    paths = [f"/apis/apps/v1/namespaces/{scope}/{resource}/web" for resource in (*RESOURCES, "daemonsets")]
+    paths += [f"/api/v1/namespaces/{scope}/pods/pod-probe", f"/api/v1/nodes/{NODE}", f"/api/v1/namespaces/{scope}"]
+    asked = 0
+    for path in paths:
+        answer = server.patch(f"{path}/status?dryRun=All", {"metadata": {"labels": {"tier": "x"}}})
+        asked += answer.asked_a_webhook
+        assert answer.asked_a_webhook or "tier" not in answer.body["metadata"].get("labels", {}), answer
+        assert server.patch(f"{path}/status?dryRun=All", {"status": {}}).code == 200, path
+    assert asked
+
+
+def test_kubelets_keep_the_labels_of_their_own_node(server: ApiServer, scope: str) -> None:
+    kubelet = server.acting_as(f"system:node:{NODE}", "system:nodes", "system:masters")
+    answer = kubelet.patch(f"/api/v1/nodes/{NODE}/status?dryRun=All", {"metadata": {"labels": {"tier": "x"}}})
+    assert not answer.asked_a_webhook, answer
+
+
 def test_asks_when_a_namespace_loses_its_label(server: ApiServer, scope: str) -> None:
     path = f"/api/v1/namespaces/{scope}?dryRun=All"
     assert server.patch(path, {"metadata": {"labels": {"cutline.dev/line": None}}}).asked_a_webhook

@@ -71,12 +71,20 @@ def test_every_kind_that_the_gate_judges_is_asked_about() -> None:
 
 def test_nothing_is_asked_about_that_keeps_clusters_alive() -> None:
     resources = {resource for _, resource, _ in asked()}
-    never = {"leases", "events", "nodes/status", "pods/status", "pods/binding", "endpoints", "endpointslices"}
+    never = {"leases", "events", "pods/binding", "endpoints", "endpointslices"}
     assert not resources & never
     assert ("", "pods", "CREATE") not in asked()
     assert ("", "pods/eviction", "CREATE") in asked()
     groups = {rule["apiGroups"][0] for webhook in webhooks(*ALL) for rule in webhook["rules"]}
     assert groups == {"apps", "", "cutline.dev", "apiextensions.k8s.io"}
+
+
+def test_a_status_is_asked_about_only_for_the_labels_it_lets_through() -> None:
+    """Heartbeats, rollouts and every controller write statuses all the time."""
+    for webhook in webhooks(GATE):
+        resources = [resource for rule in webhook["rules"] for resource in rule["resources"]]
+        if any(resource.endswith(("/status", "/finalize")) for resource in resources):
+            assert "labels-differ" in [condition["name"] for condition in webhook["matchConditions"]], resources
 
 
 def test_only_namespaced_resources_are_limited_to_the_scope() -> None:

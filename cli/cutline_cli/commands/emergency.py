@@ -8,9 +8,9 @@ from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
 from cutline_cli.command import AfterDashes, Command
 from cutline_cli.exits import CliError, ExitCode, UsageError
 from cutline_cli.manifests import proposal
-from cutline_cli.proposing import add_common_flags, create, namespace_for
+from cutline_cli.proposing import add_common_flags, create, namespace_for_change
 from cutline_cli.rehearsal.outcome import Wanted
-from cutline_cli.rehearsal.wanted import Plan, plan_of
+from cutline_cli.rehearsal.wanted import Plan, namespace_flag, plan_of
 from cutline_cli.rendering.lines import Line, Tone
 from cutline_cli.session import Session
 
@@ -45,7 +45,7 @@ async def _call(arguments: argparse.Namespace, session: Session, wanted: Wanted)
         arguments,
         action=wanted.action,
         target=wanted.target,
-        namespace=namespace_for(session, wanted.namespace),
+        namespace=await namespace_for_change(session, wanted.namespace),
         parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
         changes=wanted.changes,
         emergency={"reason": arguments.reason, "ticket": arguments.ticket},
@@ -59,7 +59,7 @@ async def _call(arguments: argparse.Namespace, session: Session, wanted: Wanted)
 async def _run_for_real(session: Session, plan: Plan) -> None:
     """The command itself, as its author's own user; its output is the terminal's."""
     environment = dict(os.environ)
-    flags = [f"--namespace={session.namespace}"]
+    flags = namespace_flag(session)
     if session.kubeconfig is not None:
         environment["KUBECONFIG"] = str(session.kubeconfig)
     if session.context is not None:

@@ -8,7 +8,7 @@ from cutline.domain.kind import NODE, POD
 from cutline_cli.command import AfterDashes, Command
 from cutline_cli.exits import ExitCode, UsageError
 from cutline_cli.manifests import JsonObject, proposal
-from cutline_cli.proposing import add_common_flags, create, namespace_for, report
+from cutline_cli.proposing import add_common_flags, create, namespace_for, namespace_for_change, report
 from cutline_cli.rehearsal.wanted import plan_of
 from cutline_cli.session import Session
 from cutline_cli.targets import typed_target
@@ -93,7 +93,7 @@ async def _of_command(arguments: argparse.Namespace, session: Session) -> JsonOb
         arguments,
         action=wanted.action,
         target=wanted.target,
-        namespace=namespace_for(session, wanted.namespace),
+        namespace=await namespace_for_change(session, wanted.namespace),
         parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
         changes=wanted.changes,
     )

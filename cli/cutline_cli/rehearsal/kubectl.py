@@ -67,16 +67,18 @@ class KubectlCommand:
     verb: tuple[str, ...]
     rest: tuple[str, ...]
 
-    @property
-    def rehearsed(self) -> list[str]:
-        """The command line of the rehearsal: no other idea of a dry run than the server's."""
+    def rehearsed(self, *own: str) -> list[str]:
+        """The command line of the rehearsal: no other idea of a dry run than the server's.
+
+        `own` are flags of ours, which yield to the command's: those come later.
+        """
         kept = [word for word in self.rest if word.split("=")[0] != "--dry-run"]
         flags = [_FLAG] if _VERBS[self.verb] is DryRun.KNOWN else []
-        return [self.program, *self.verb, *flags, *kept]
+        return [self.program, *own, *self.verb, *flags, *kept]
 
-    def real(self, *flags: str) -> list[str]:
-        """The command line as it was given; `flags` yield to its own, which come later."""
-        return [self.program, *flags, *self.verb, *self.rest]
+    def real(self, *own: str) -> list[str]:
+        """The command line as it was given, after flags of `own`."""
+        return [self.program, *own, *self.verb, *self.rest]
 
     @property
     def reads_stdin(self) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ async def rehearse(
     kubeconfig: Path | None,
     context: str | None,
     namespace: str,
+    flags: Sequence[str],
     stdin: bytes | None,
     is_enough: Callable[[Denial], bool],
 ) -> Rehearsed:
@@ -47,7 +48,7 @@ async def rehearse(
     endpoint, tokens = await asyncio.to_thread(load, kubeconfig, context)
     async with rehearsing(endpoint, tokens, namespace) as rehearsal:
         environment = environment_of_rehearsal(os.environ, rehearsal.kubeconfig, rehearsal.folder)
-        process = await _started(command, environment, stdin)
+        process = await _started(command.rehearsed(*flags), environment, stdin)
         finishing = asyncio.ensure_future(process.communicate(stdin))
         stopping = asyncio.ensure_future(_until_enough(rehearsal.findings, is_enough))
         try:
@@ -77,18 +78,18 @@ def environment_of_rehearsal(environment: Mapping[str, str], kubeconfig: Path, f
 
 
 async def _started(
-    command: KubectlCommand, environment: dict[str, str], stdin: bytes | None
+    words: Sequence[str], environment: dict[str, str], stdin: bytes | None
 ) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
-            *command.rehearsed,
+            *words,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
     except OSError as error:
-        raise CliError(f"{command.program} cannot be started: {error.strerror}; is it on the PATH?") from error
+        raise CliError(f"{words[0]} cannot be started: {error.strerror}; is it on the PATH?") from error
 
 
 async def _until_enough(findings: Findings, is_enough: Callable[[Denial], bool]) -> None:

@@ -30,10 +30,19 @@ async def plan_of(session: Session, words: list[str]) -> Plan:
         kubeconfig=session.kubeconfig,
         context=session.context,
         namespace=session.namespace,
+        flags=namespace_flag(session),
         stdin=stdin,
         is_enough=partial(_is_enough, command),
     )
     return Plan(command, stdin, await wanted_after(command, rehearsed, partial(_node_of, session)))
+
+
+def namespace_flag(session: Session) -> list[str]:
+    """`-n` of our own, handed to the command; the context's default it finds by itself.
+
+    kubectl treats the two differently: only the flag must agree with a manifest's namespace.
+    """
+    return [] if session.given_namespace is None else [f"--namespace={session.given_namespace}"]
 
 
 def _is_enough(command: KubectlCommand, denial: Denial) -> bool:

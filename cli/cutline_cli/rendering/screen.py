@@ -28,6 +28,7 @@ WIDTH = 80
 _LABEL = 9
 _MOST_DIFF_LINES = 14
 _MOST_SIGNOFFS = 3
+_UID_DIGITS = 8
 _VERBS = {Decision.APPROVE: "approved", Decision.REJECT: "REJECTED", Decision.REVOKE: "REVOKED"}
 
 
@@ -113,7 +114,9 @@ def _emergency(view: View) -> str:
 def _change(view: View) -> Iterator[Line]:
     proposal = view.record.proposal
     yield Line("THE CHANGE, as the gate has rendered it", Tone.HEADING)
-    lines = [line for entry in proposal.changes for line in _entry_on_screen(entry)]
+    # A drain ends many pods: one line for each, where a single one can have two.
+    shown = _entry_in_brief if len(proposal.changes) > 1 else _entry_in_full
+    lines = [line for entry in proposal.changes for line in shown(entry)]
     hint = f"kubectl cutline diff {proposal.name} -n {proposal.namespace}"
     yield from capped(lines, _MOST_DIFF_LINES, hint)
 
@@ -130,12 +133,16 @@ def entry_lines(entry: SignedChange, width: int) -> Iterator[Line]:
     yield Line(f"  uid {target.uid}")
 
 
-def _entry_on_screen(entry: SignedChange) -> Iterator[Line]:
-    """As `entry_lines`, but one line for each object that ends: a drain has many of these."""
+def _entry_in_full(entry: SignedChange) -> Iterator[Line]:
+    return entry_lines(entry, WIDTH)
+
+
+def _entry_in_brief(entry: SignedChange) -> Iterator[Line]:
     if entry.change.verb is Verb.UPDATE:
         yield from entry_lines(entry, WIDTH)
-    else:
-        yield Line(shortened(f"- {ending_of(entry.change)}", WIDTH), Tone.REMOVED)
+        return
+    uid = f", uid {entry.change.target.uid[:_UID_DIGITS]}…"
+    yield Line(shortened(f"- {ending_of(entry.change)}", WIDTH - len(uid)) + uid, Tone.REMOVED)
 
 
 def _world(view: View) -> Iterator[Line]:
