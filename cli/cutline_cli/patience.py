@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from cutline.kube.client import KubeClient
-from cutline.kube.errors import Unavailable
+from cutline.kube.errors import NO_ANSWER, Unavailable
 from cutline.kube.transport import Answer
 
 _TRIES = 4
@@ -41,6 +41,7 @@ class PatientClient(KubeClient):
                     method, path, query=query, body=body, content_type=content_type, accept=accept, timeout=timeout
                 )
             except Unavailable as error:
-                if not tries:
+                # Where there was no answer at all, the wait has been long enough.
+                if not tries or error.status_code == NO_ANSWER:
                     raise
                 await asyncio.sleep(min(error.retry_after or _SECONDS_BETWEEN, _LONGEST_PAUSE))

@@ -10,6 +10,7 @@ from cutline_operator.certificate_store import CertificateStore, Stored, after
 from cutline_operator.certificates import Step, next_step
 from cutline_operator.clock import Clock
 from cutline_operator.metrics import Metrics
+from cutline_operator.owner import Owner
 from cutline_operator.webhook_configurations import bundles_of
 
 _log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ class CertificateKeeper:
         self._clock = clock
         self._trusted: tuple[bytes, datetime] | None = None
 
-    async def keep(self, configurations: Sequence[JsonObject | None]) -> Stored:
+    async def keep(self, configurations: Sequence[JsonObject | None], owner: Owner) -> Stored:
         """Do what can be done now; answers what is stored afterwards. Raises `KubeError`.
 
         `configurations` are the webhook configurations as they are stored, None for each missing one.
+        New Secrets belong to `owner`.
         """
         stored = await self._store.read()
         for _ in range(_MOST_STEPS):
@@ -46,7 +48,7 @@ class CertificateKeeper:
             if step in (Step.NOTHING, Step.AWAIT_CONFIGURATION):
                 break
             _log.info("certificates: %s", step.value)
-            stored = await self._store.write(stored, after(stored, state, step, self._names, now))
+            stored = await self._store.write(stored, after(stored, state, step, self._names, now), owner)
         return stored
 
     def _trusted_since(

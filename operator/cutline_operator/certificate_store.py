@@ -19,6 +19,7 @@ from cutline.kube.errors import NotFound
 from cutline.kube.resources import SECRETS, JsonObject
 from cutline_operator import certificates
 from cutline_operator.certificates import CertificateState, KeyPair, Step
+from cutline_operator.owner import Owner
 from cutline_operator.webhook_configurations import MANAGED_BY
 
 _log = logging.getLogger(__name__)
@@ -121,10 +122,10 @@ class CertificateStore:
         """Both Secrets as they are now."""
         return Stored(await self._read(WEBHOOK_SECRET), await self._read(AUTHORITY_SECRET))
 
-    async def write(self, before: Stored, after: Stored) -> Stored:
+    async def write(self, before: Stored, after: Stored, owner: Owner) -> Stored:
         """Store what differs. Raises `Conflict` or `AlreadyExists` if somebody was faster."""
-        authority = await self._write(AUTHORITY_SECRET, before.authority, after.authority)
-        webhook = await self._write(WEBHOOK_SECRET, before.webhook, after.webhook)
+        authority = await self._write(AUTHORITY_SECRET, before.authority, after.authority, owner)
+        webhook = await self._write(WEBHOOK_SECRET, before.webhook, after.webhook, owner)
         return Stored(webhook, authority)
 
     async def _read(self, name: str) -> JsonObject | None:
@@ -133,10 +134,13 @@ class CertificateStore:
         except NotFound:
             return None
 
-    async def _write(self, name: str, before: JsonObject | None, after: JsonObject | None) -> JsonObject | None:
+    async def _write(
+        self, name: str, before: JsonObject | None, after: JsonObject | None, owner: Owner
+    ) -> JsonObject | None:
         if after is None or after is before:
             return before
-        metadata = {"name": name, "namespace": self._namespace, "labels": dict(MANAGED_BY)}
+        metadata: dict[str, Any] = {"name": name, "namespace": self._namespace, "labels": dict(MANAGED_BY)}
+        metadata["ownerReferences"] = [owner.reference]
         if before is not None:
             # The stored resourceVersion comes along: a write of somebody else is never undone.
             return await self._client.replace(SECRETS, name, after, self._namespace)

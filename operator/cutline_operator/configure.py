@@ -20,8 +20,9 @@ from cutline_operator import webhook_configurations
 from cutline_operator.events import Event, EventReason, EventRecorder, EventType, regarding_object
 from cutline_operator.logs import OnChange
 from cutline_operator.metrics import Metrics
+from cutline_operator.owner import Owner
 from cutline_operator.probe import ProbeResult
-from cutline_operator.webhook_configurations import GATE, OUR_KINDS, Connection, Owner, drifts, was_edited
+from cutline_operator.webhook_configurations import GATE, OUR_KINDS, Connection, drifts, was_edited
 
 _log = logging.getLogger(__name__)
 

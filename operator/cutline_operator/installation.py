@@ -19,9 +19,10 @@ from cutline_operator.certificate_keeper import CertificateKeeper
 from cutline_operator.configure import Configurator, wanted_configurations
 from cutline_operator.logs import OnChange
 from cutline_operator.metrics import Metrics
+from cutline_operator.owner import Owner
 from cutline_operator.starter_policy import starter_policy
 from cutline_operator.webhook_address import WebhookAddress
-from cutline_operator.webhook_configurations import MANAGED_BY, Connection, Owner
+from cutline_operator.webhook_configurations import MANAGED_BY, Connection
 
 _log = logging.getLogger(__name__)
 
@@ -100,13 +101,13 @@ class Installation:
     async def run_once(self) -> bool:
         """One pass; answers whether the gate is configured afterwards. Raises `KubeError`."""
         slots = await self._configurator.read()
-        stored = await self._keeper.keep([slot.stored for slot in slots])
-        if not stored.is_complete:
-            return False
         owner = await self._owner()
         if owner is None:
             wanted_owner = self._settings.owner
             self._trouble.warn(f"{wanted_owner.kind} {wanted_owner.name} is gone or going: nothing is configured")
+            return False
+        stored = await self._keeper.keep([slot.stored for slot in slots], owner)
+        if not stored.is_complete:
             return False
         config_map = await self._state()
         progress = progress_of(config_map, owner)
@@ -118,7 +119,7 @@ class Installation:
             await self._make_starter_policy()
         done = Progress(was_configured=True, has_starter_policy=True)
         if progress != done:
-            await self._save(config_map, done.as_data(owner))
+            await self._save(config_map, done.as_data(owner), owner)
         return True
 
     async def _owner(self) -> Owner | None:
@@ -138,12 +139,13 @@ class Installation:
         except NotFound:
             return None
 
-    async def _save(self, before: JsonObject | None, data: dict[str, str]) -> None:
+    async def _save(self, before: JsonObject | None, data: dict[str, str], owner: Owner) -> None:
         namespace = self._settings.namespace
         if before is not None:
             await self._client.replace(CONFIGMAPS, STATE_CONFIG_MAP, {**before, "data": data}, namespace)
             return
         metadata: dict[str, Any] = {"name": STATE_CONFIG_MAP, "namespace": namespace, "labels": dict(MANAGED_BY)}
+        metadata["ownerReferences"] = [owner.reference]
         tree = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
         await self._client.create(CONFIGMAPS, tree, namespace)
 

@@ -18,6 +18,7 @@ from cutline.domain.request import Operation
 from cutline.domain.tree import digest
 from cutline_operator import match_conditions as conditions
 from cutline_operator.match_conditions import Condition
+from cutline_operator.owner import Owner
 from cutline_operator.webhook_address import WebhookAddress
 
 GATE: Final = "cutline-gate"
@@ -40,16 +41,6 @@ class Connection:
     address: WebhookAddress
     path: str
     bundle: str
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The object with which the configurations are garbage collected."""
-
-    api_version: str
-    kind: str
-    name: str
-    uid: str
 
 
 def gate(connection: Connection, owner: Owner, exempt: Iterable[ExemptIdentity]) -> dict[str, Any]:
@@ -209,12 +200,11 @@ def _client_config(connection: Connection, path: str) -> dict[str, Any]:
 
 
 def _configuration(kind: str, name: str, owner: Owner, webhooks: list[dict[str, Any]]) -> dict[str, Any]:
-    reference = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
     metadata = {
         "name": name,
         "labels": dict(MANAGED_BY),
         "annotations": {CONTENT_ANNOTATION: digest(webhooks)},
-        "ownerReferences": [reference],
+        "ownerReferences": [owner.reference],
     }
     return {"apiVersion": _API_VERSION, "kind": kind, "metadata": metadata, "webhooks": webhooks}
 

@@ -22,6 +22,7 @@ from cutline.domain.user import User
 from tests.cli.samples import ALICE, deployment, live, proposal, scale_down_change, stamp, tree_of
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
+_CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
 _CUTLINE = "/apis/cutline.dev/v1alpha1/namespaces"
 
 
@@ -32,6 +33,7 @@ class PlayedApiServer:
         self.user: User = ALICE
         self.objects: dict[str, dict[str, Any]] = {_DEPLOYMENT: deployment()}
         self.requests: list[tuple[str, str, str]] = []
+        self.restored: set[str] = set()
         self.url = ""
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, Mapping[str, Any]]:
@@ -44,6 +46,8 @@ class PlayedApiServer:
             return self._read(url.path, query)
         if method == "PATCH" and url.path == f"{_DEPLOYMENT}/scale":
             return self._scale(tree, query)
+        if method == "DELETE":
+            return self._delete(url.path)
         if url.path.endswith("/selfsubjectreviews"):
             return 201, {"status": {"userInfo": stamp(self.user)}}
         if method == "POST" and url.path.startswith(_CUTLINE):
@@ -56,7 +60,9 @@ class PlayedApiServer:
         if "watch" in query:
             return 200, {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
         name = path.rsplit("/", 1)[-1]
-        if not name.endswith("s"):
+        if not name.endswith("s") or (
+            path.startswith(_CONFIGURATIONS) and path.count("/") > _CONFIGURATIONS.count("/") + 1
+        ):
             return 404, _status(404, "NotFound", f"{name} not found", {"name": name})
         plural = f"/{name}/"
         items = [
@@ -88,6 +94,15 @@ class PlayedApiServer:
         stamped = self._proposal(tree) if collection.endswith("/remediationproposals") else self._signoff(tree)
         self.objects[path] = stamped
         return 201, stamped
+
+    def _delete(self, path: str) -> tuple[int, Mapping[str, Any]]:
+        if path not in self.objects:
+            return 404, _status(404, "NotFound", f"{path} not found", {"name": path})
+        deleted = self.objects.pop(path)
+        # As the operator does, while it runs.
+        if path in self.restored:
+            self.objects[path] = deleted
+        return 200, _status(200, "", "")
 
     def _proposal(self, tree: dict[str, Any]) -> dict[str, Any]:
         spec = tree["spec"]

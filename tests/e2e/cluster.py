@@ -20,6 +20,7 @@ import yaml
 from cutline_testbed import CutlineProcesses, Testbed
 
 SYSTEM = "cutline-system"
+AGENT = "system:serviceaccount:agents:ai-sre"
 SECONDS = 60.0  # how long anything that must come may take on a busy machine
 POLICIES = "/apis/cutline.dev/v1alpha1/reversibilitypolicies"
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
@@ -188,6 +189,7 @@ class Cluster:
         name = f"{persona}-{secrets.token_hex(3)}"
         metadata = {"name": name, "namespace": namespace}
         group = "rbac.authorization.k8s.io"
+        user = AGENT if persona == "agent" else persona
         self.apply(
             "admin",
             {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)},
@@ -196,7 +198,7 @@ class Cluster:
                 "kind": "RoleBinding",
                 "metadata": metadata,
                 "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-                "subjects": [{"apiGroup": group, "kind": "User", "name": persona}],
+                "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
             },
         ).must_pass()
 

@@ -123,7 +123,7 @@ def test_marks_that_empty_a_node_are_refused_and_others_pass(cluster: Cluster, n
 
 def test_a_signed_taint_passes_as_it_was_signed(cluster: Cluster, node: str) -> None:
     taints = cluster.get("node", node)["spec"]["taints"]
-    emptying = {"spec": {"taints": [*taints, {"key": "maintenance", "value": "now", "effect": "NoExecute"}]}}
+    emptying = {"spec": {"taints": [{"key": "maintenance", "value": "now", "effect": "NoExecute"}, *taints]}}
     changes = cluster.denied_change("agent", "PATCH", f"/api/v1/nodes/{node}", emptying)
     name = cluster.propose("agent", SYSTEM, "Drain", target(node), changes=changes)
     cluster.sign("alice", name, SYSTEM).must_pass()

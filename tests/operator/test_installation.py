@@ -16,10 +16,10 @@ from cutline_operator.certificates import KeyPair, issue, make_authority
 from cutline_operator.installation import Progress, progress_of
 from cutline_operator.listener import Listener
 from cutline_operator.metrics import Metrics
+from cutline_operator.owner import Owner
 from cutline_operator.probe import ProbeResult, probe
 from cutline_operator.starter_policy import starter_policy
 from cutline_operator.webhook_address import WebhookAddress, address_of
-from cutline_operator.webhook_configurations import Owner
 
 OWNER = Owner("rbac.authorization.k8s.io/v1", "ClusterRole", "cutline-operator", "uid-1")
 CONFIG = """

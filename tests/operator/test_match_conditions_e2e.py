@@ -15,8 +15,9 @@ import pytest
 from cutline.domain.exempt import BUILT_IN
 from cutline_operator.certificates import make_authority
 from cutline_operator.clock import utc_now
+from cutline_operator.owner import Owner
 from cutline_operator.webhook_address import WebhookAddress
-from cutline_operator.webhook_configurations import Connection, Owner, gate
+from cutline_operator.webhook_configurations import Connection, gate
 from tests.operator.api_server import Answer, ApiServer, api_server
 
 pytestmark = pytest.mark.e2e

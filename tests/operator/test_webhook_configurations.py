@@ -9,10 +9,10 @@ import pytest
 from cutline.domain.exempt import BUILT_IN, additional
 from cutline.domain.kind import KINDS, Role
 from cutline_operator.match_conditions import exempt_identities, not_sent_by
+from cutline_operator.owner import Owner
 from cutline_operator.webhook_address import WebhookAddress
 from cutline_operator.webhook_configurations import (
     Connection,
-    Owner,
     bundles_of,
     drifts,
     gate,
