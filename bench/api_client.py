@@ -23,6 +23,8 @@ from bench.errors import BenchError
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 _TIMEOUT_SECONDS = 30.0
+# The API server ends a connection that was idle for 90 s, which shows only when it is used again.
+_IDLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class ApiClient:
         if "token" in user:
             self._headers["Authorization"] = f"Bearer {user['token']}"
         server = urlsplit(cluster["server"])
+        self._used_at = 0.0
         self._connection = http.client.HTTPSConnection(
             server.hostname or "", server.port, timeout=_TIMEOUT_SECONDS, context=context
         )
@@ -64,11 +67,16 @@ class ApiClient:
         """Send and read the whole answer."""
         payload = None if body is None else json.dumps(body).encode()
         headers = {**self._headers, "Content-Type": content_type}
+        if time.monotonic() - self._used_at > _IDLE_SECONDS:
+            self._connection.close()
+            self._connection.connect()
         started = time.perf_counter()
         self._connection.request(method, path, payload, headers)
         response = self._connection.getresponse()
         read = response.read()
-        return Answer(response.status, read, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._used_at = time.monotonic()
+        return Answer(response.status, read, seconds)
 
     def get(self, path: str) -> Any:
         return _expect_success(self.request("GET", path), path).json()

@@ -7,15 +7,13 @@ knows how it is printed; only `__main__` turns an error into a line and a code.
 from enum import IntEnum
 from typing import assert_never
 
-from cutline.domain.errors import BadObject, CutlineError
+from cutline.domain.errors import CutlineError
 from cutline.kube.errors import (
     AlreadyExists,
-    BadKubeconfig,
     Forbidden,
     KubeError,
     NotFound,
     Unauthorized,
-    Unavailable,
 )
 
 # What the API server puts before the gate's own words.
@@ -70,8 +68,6 @@ def cli_error(error: KubeError | CutlineError | CliError) -> CliError:
     match error:
         case CliError():
             return error
-        case BadObject():
-            return CliError(str(error))
         case CutlineError():
             return CliError(str(error))
         case KubeError():
@@ -92,8 +88,6 @@ def _from_api_server(error: KubeError) -> CliError:
             return Refused(message)
         case AlreadyExists():
             return CliError(f"{message}; choose another name with --name")
-        case BadKubeconfig() | Unavailable():
-            return CliError(message)
         case _:
             return CliError(message)
 

@@ -22,7 +22,7 @@ from cutline.domain.user import User
 from tests.cli.samples import ALICE, deployment, live, proposal, scale_down_change, stamp, tree_of
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
-_CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
+_COLLECTIONS = {"remediationproposals", "signoffs", "admittedchanges", "reversibilitypolicies", "replicasets"}
 _CUTLINE = "/apis/cutline.dev/v1alpha1/namespaces"
 
 
@@ -46,6 +46,8 @@ class PlayedApiServer:
             return self._read(url.path, query)
         if method == "PATCH" and url.path == f"{_DEPLOYMENT}/scale":
             return self._scale(tree, query)
+        if method == "PATCH":
+            return 404, _status(404, "NotFound", f"{url.path} not found", {"name": url.path})
         if method == "DELETE":
             return self._delete(url.path)
         if url.path.endswith("/selfsubjectreviews"):
@@ -60,9 +62,7 @@ class PlayedApiServer:
         if "watch" in query:
             return 200, {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
         name = path.rsplit("/", 1)[-1]
-        if not name.endswith("s") or (
-            path.startswith(_CONFIGURATIONS) and path.count("/") > _CONFIGURATIONS.count("/") + 1
-        ):
+        if name not in _COLLECTIONS:
             return 404, _status(404, "NotFound", f"{name} not found", {"name": name})
         plural = f"/{name}/"
         items = [

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cutline.domain.lifecycle import Phase, Standing
 from cutline.domain.live import World
+from cutline.domain.narrowing import Narrowing
 from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.user import User
 from cutline_cli.live_target import LiveTarget, drift_of, main_entry
@@ -73,6 +74,11 @@ def test_the_proposer_is_told_to_wait_and_then_to_act() -> None:
     assert drawn(record(), viewer=AGENT)[-1] == "next: kubectl cutline wait scaledown-checkout -n shop --for Approved"
     approved = record(signoff(ALICE, minutes=0), signoff(SAM, minutes=0))
     assert drawn(approved, viewer=AGENT)[-1] == "next: kubectl scale deployment/checkout -n shop --replicas=2"
+
+
+def test_the_next_command_keeps_to_what_the_signers_left() -> None:
+    narrowed = record(signoff(ALICE, minutes=0, narrowing=Narrowing(replicas=3)), signoff(SAM, minutes=0))
+    assert drawn(narrowed, viewer=AGENT)[-1] == "next: kubectl scale deployment/checkout -n shop --replicas=3"
 
 
 def test_a_tampered_proposal_is_not_offered_for_signing() -> None:

@@ -47,7 +47,16 @@ def test_a_scale_is_the_same_change_as_an_update_of_the_replicas(old: int, new: 
     assert scaled(old, new).digest == put(old, new).digest
 
 
-@pytest.mark.parametrize("new", [{}, {"spec": {}}, {"spec": {"replicas": None}}, {"spec": None}])
+@pytest.mark.parametrize(
+    "new",
+    [
+        {},
+        {"spec": {}},
+        {"spec": None},
+        # BUG (reported): null is absent everywhere but here, where 1 -> null would be no scale-down.
+        pytest.param({"spec": {"replicas": None}}, marks=pytest.mark.xfail(reason="BUG: null is not absent")),
+    ],
+)
 def test_a_scale_that_says_nothing_is_to_zero(new: dict[str, Any]) -> None:
     live = make.make_live()
     request = make.make_request(subresource="scale", old={"spec": {"replicas": 5}}, new=new)
@@ -97,9 +106,16 @@ def test_the_canonical_text_is_known_byte_by_byte() -> None:
 
 
 def test_an_update_of_an_unknown_subresource_is_not_a_change_the_gate_knows() -> None:
-    request = make.make_request(subresource="status", old=make.make_workload(), new=make.make_workload())
-    with pytest.raises(Unrecognised, match="status"):
+    request = make.make_request(subresource="resize", old=make.make_workload(), new=make.make_workload())
+    with pytest.raises(Unrecognised, match="resize"):
         change_of(request, make.make_live())
+
+
+@pytest.mark.parametrize("subresource", ["status", "finalize"])
+def test_labels_that_come_through_a_subresource_are_a_change_of_the_object(subresource: str) -> None:
+    old, new = make.make_workload(), make.make_workload(labels={"app": "web"}) | {"status": {"replicas": 9}}
+    change = change_of(make.make_request(subresource=subresource, old=old, new=new), live_of(DEPLOYMENT, old))
+    assert [field.path for field in change.fields] == ["/metadata/labels/tier"]
 
 
 @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.CONNECT])
@@ -182,7 +198,7 @@ def _is_exact(value: Any) -> bool:
         return all(_is_exact(item) for item in value.values())
     if isinstance(value, list):
         return all(_is_exact(item) for item in value)
-    return isinstance(value, bool) or not isinstance(value, int) or abs(value) < 2**53
+    return not isinstance(value, (int, float)) or abs(value) < 2**53
 
 
 # BUG (reported): a number beyond 2^53 comes back as a text, so that a proposal made from a denial
@@ -190,6 +206,13 @@ def _is_exact(value: Any) -> bool:
 @pytest.mark.xfail(reason="BUG: integers beyond 2^53 come back from canonical form as text")
 def test_a_large_integer_survives_being_written_down() -> None:
     change = make.make_change(None, Field("/spec/template/spec/securityContext/runAsUser", ABSENT, 2**62))
+    assert change_from_canonical(change.canonical, FIELD) == change
+
+
+# BUG (reported): a double is written as digits, and those are read as an integer beyond 2^53.
+@pytest.mark.xfail(reason="BUG: the canonical form of a large double is refused as not canonical")
+def test_a_large_double_survives_being_written_down() -> None:
+    change = make.make_change(None, Field("/spec/x", ABSENT, 2.0**53))
     assert change_from_canonical(change.canonical, FIELD) == change
 
 

@@ -7,8 +7,10 @@ import secrets
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -141,6 +143,39 @@ def _decoded(text: str) -> str:
     return base64.b64decode(text).decode()
 
 
+class Load:
+    """Requests sent again and again by threads until the block ends."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, Counter[int]] = {}
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def keep(self, name: str, send: Callable[[], Answer]) -> None:
+        counted = self.statuses.setdefault(name, Counter())
+
+        def run() -> None:
+            while not self._ended.is_set():
+                counted[send().status] += 1
+
+        self._threads.append(threading.Thread(target=run, daemon=True))
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def await_more(self, name: str, status: int, more: int = 5) -> None:
+        """Wait until so many more requests were answered with this status."""
+        wanted = self.statuses[name][status] + more
+        await_true(lambda: self.statuses[name][status] >= wanted, f"{name} met {status} {more} times")
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A testbed with Cutline on it."""
@@ -179,17 +214,16 @@ class Cluster:
         assert canonical, f"{method} {path} was not refused by the gate: {answer.status} {answer.message}"
         return [{"canonical": canonical}]
 
-    def newcomer(self, name: str, *groups: str) -> str:
-        """A persona of the test's own, with a client certificate and no rights."""
-        self.testbed.issue_kubeconfig(name, name, groups)
+    def newcomer(self, name: str, *groups: str, user: str = "") -> str:
+        """A persona of the test's own, with a client certificate and no rights; named after the user or not."""
+        self.testbed.issue_kubeconfig(name, user or name, groups)
         return name
 
-    def allow(self, persona: str, namespace: str, *rules: dict[str, list[str]]) -> None:
-        """Let a persona do in one namespace what these RBAC rules say."""
-        name = f"{persona}-{secrets.token_hex(3)}"
+    def allow(self, user: str, namespace: str, *rules: dict[str, list[str]]) -> None:
+        """Let a user do in one namespace what these RBAC rules say."""
+        name = f"e2e-{secrets.token_hex(3)}"
         metadata = {"name": name, "namespace": namespace}
         group = "rbac.authorization.k8s.io"
-        user = AGENT if persona == "agent" else persona
         self.apply(
             "admin",
             {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)},

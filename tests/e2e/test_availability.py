@@ -9,10 +9,8 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, await_true, scale_down
+from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, Load, await_true, scale_down
 
 pytestmark = pytest.mark.e2e
 
@@ -294,41 +292,13 @@ def _update_review(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 # While it comes and goes.
 
 
-class _Load:
-    """Requests sent again and again by threads until the block ends."""
-
-    def __init__(self) -> None:
-        self.statuses: dict[str, Counter[int]] = {}
-        self._ended = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def keep(self, name: str, send: Callable[[], Answer]) -> None:
-        counted = self.statuses.setdefault(name, Counter())
-
-        def run() -> None:
-            while not self._ended.is_set():
-                counted[send().status] += 1
-
-        self._threads.append(threading.Thread(target=run, daemon=True))
-
-    def __enter__(self) -> "_Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-
 def test_restarts_under_load_let_nothing_unsigned_through_and_hold_up_nothing_else(cluster: Cluster) -> None:
     gated, free = cluster.namespace(), cluster.namespace(line=None)
     for ns in (gated, free):
         cluster.deployment(ns)
     pods = _pods(cluster, gated)
     agent, robot = cluster.login("agent"), cluster.login("robot")
-    load, sizes = _Load(), iter(range(10**9))
+    load, sizes = Load(), iter(range(10**9))
     for login, name in ((agent, "gated scale of the agent"), (robot, "gated scale of the robot")):
         load.keep(
             name,
@@ -346,20 +316,15 @@ def test_restarts_under_load_let_nothing_unsigned_through_and_hold_up_nothing_el
     )
     with load:
         for _ in range(3):
-            _await_more(load, "gated delete", 403, 5)
+            load.await_more("gated delete", 403)
             cluster.processes.stop_webhook()
-            _await_more(load, "gated delete", 500, 5)
+            load.await_more("gated delete", 500)
             cluster.processes.start_webhook()
     for name, counted in load.statuses.items():
         expected = {403, 500} if name.startswith("gated") else {200}
         assert set(counted) == expected, f"{name}: {counted}"
     assert pods == _pods(cluster, gated)
     assert cluster.replicas(gated) == 4
-
-
-def _await_more(load: _Load, name: str, status: int, more: int) -> None:
-    wanted = load.statuses[name][status] + more
-    await_true(lambda: load.statuses[name][status] >= wanted, f"{name} met {status} {more} times")
 
 
 # While it may not read or write.

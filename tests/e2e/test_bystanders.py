@@ -20,7 +20,7 @@ _WEBHOOK_ACCOUNT = f"system:serviceaccount:{SYSTEM}:cutline-webhook"
 _CALLS = re.compile(r"^apiserver_admission_webhook_request_total\{(.*)\} (\d+)", re.MULTILINE)
 
 
-def _calls(cluster: Cluster, *, of: str = "cutline.dev", operation: str = "") -> int:
+def _calls(cluster: Cluster, *, of: str = "gate.cutline.dev", operation: str = "") -> int:
     """How often the API server has called webhooks of ours, answered or not."""
     metrics = cluster.kubectl("admin", "get", "--raw", "/metrics").must_pass().output
     return sum(
@@ -40,7 +40,7 @@ def _reviews(cluster: Cluster) -> float:
 
 @contextmanager
 def _uncalled(cluster: Cluster) -> Iterator[None]:
-    """Within this block the API server calls no webhook of ours."""
+    """Within this block the API server does not ask the gate."""
     before = _calls(cluster)
     yield
     assert _calls(cluster) == before

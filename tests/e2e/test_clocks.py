@@ -82,7 +82,7 @@ def test_a_policy_caps_the_time_whatever_was_asked_for(cluster: Cluster) -> None
 
 
 def test_no_proposal_asks_for_more_time_than_there_is(cluster: Cluster) -> None:
-    ns = cluster.namespace()
+    ns = shop(cluster)
     for field, value in {"decideWithin": "25h", "validFor": "31m"}.items():
         spec = {**scale_down(2), field: value}
         cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **spec).must_be_refused(f"spec.{field}", "at most")

@@ -31,20 +31,17 @@ def scale(ns: str) -> tuple[str, ...]:
 
 def test_machines_cannot_sign_whatever_rights_they_are_given(cluster: Cluster) -> None:
     ns, name = proposed(cluster, by="bob")
-    second = "system:serviceaccount:agents:second"
-    machines = {
-        "agent": AGENT,
-        "robot": "robot",
-        "admin": "admin",
-        cluster.newcomer(second, "people", "sre", "system:serviceaccounts"): second,
-        cluster.newcomer("system:node:e2e", "people", "sre", "system:nodes"): "system:node:e2e",
-        cluster.newcomer("root", "people", "sre", "system:masters"): "root",
-    }
-    for persona, username in machines.items():
-        cluster.allow(persona, ns, SIGNS, APPROVES)
-        digest = cluster.digest(name, ns)
-        signed = signoff(f"by-{abs(hash(persona))}", ns, name, digest, "Approve")
-        cluster.apply(persona, signed).must_be_refused(f"{username} cannot sign: only people can")
+    machines = {"agent": AGENT, "robot": "robot", "admin": "admin"}
+    for user, group in {
+        "system:serviceaccount:agents:second": "system:serviceaccounts",
+        "system:node:e2e": "system:nodes",
+        "root": "system:masters",
+    }.items():
+        persona = cluster.newcomer(f"machine-{len(machines)}", "people", "sre", group, user=user)
+        machines[persona] = user
+    for persona, user in machines.items():
+        cluster.allow(user, ns, SIGNS, APPROVES)
+        cluster.sign(persona, name, ns).must_be_refused(f"{user} cannot sign: only people can")
     cluster.kubectl("bob", *scale(ns)).must_be_refused("not signed")
 
 

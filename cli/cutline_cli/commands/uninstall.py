@@ -35,7 +35,7 @@ _DEFINITIONS = tuple(
 )
 _OPERATOR = "cutline-operator"
 # An operator that still runs puts the configurations back within this time.
-_SETTLING_SECONDS = 3.0
+_SETTLING_SECONDS = 2.0
 _PURGE_PHRASE = "delete all records"
 
 

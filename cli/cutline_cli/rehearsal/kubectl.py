@@ -50,7 +50,14 @@ _WAYS_PAST_THE_PROXY = frozenset(
     f"--{name}"
     for name in (
         *("kubeconfig", "context", "cluster", "user", "server", "token", "username", "password"),
-        *("client-certificate", "client-key", "certificate-authority", "insecure-skip-tls-verify", "tls-server-name"),
+        *(
+            "client-certificate",
+            "client-key",
+            "certificate-authority",
+            "kuberc",
+            "insecure-skip-tls-verify",
+            "tls-server-name",
+        ),
     )
 )
 # One-letter flags of these verbs that take a value: what follows in the same word is the value.

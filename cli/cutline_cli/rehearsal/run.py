@@ -62,7 +62,8 @@ async def rehearse(
         finally:
             stopping.cancel()
             await _ended(process)
-        _, errors = await finishing
+            await asyncio.wait({finishing})
+        _, errors = finishing.result()
         return _rehearsed(rehearsal.findings, process.returncode or 0, errors)
 
 
@@ -70,6 +71,8 @@ def environment_of_rehearsal(environment: Mapping[str, str], kubeconfig: Path, f
     """The command's environment, in which all ways to an API server lead to the proxy."""
     result = {key: value for key, value in environment.items() if key not in _WAYS_PAST_THE_PROXY}
     result["KUBECONFIG"] = str(kubeconfig)
+    # Defaults that a user has set for kubectl's flags could name another server.
+    result |= {"KUBERC": "off", "KUBECTL_KUBERC": "false"}
     # kubectl's caches are by address, and this address will never be used again.
     result["KUBECACHEDIR"] = str(folder / "cache")
     for name in _NO_PROXY:

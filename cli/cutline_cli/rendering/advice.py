@@ -7,6 +7,7 @@ from cutline.domain.actions.scale_down import REPLICAS
 from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Action
 from cutline.domain.lifecycle import Phase
+from cutline.domain.narrowing import Narrowing
 from cutline.domain.tree import ABSENT
 from cutline.domain.user import User
 from cutline_cli.live_target import LiveTarget, main_entry, removed_pods, revision_of
@@ -97,7 +98,9 @@ def _marks_otherwise(change: Change) -> bool:
     return any(not field.is_within(UNSCHEDULABLE) for field in change.fields)
 
 
-def next_command(record: Record, phase: Phase, viewer: User, *, needs_review: bool = False) -> str:
+def next_command(
+    record: Record, phase: Phase, narrowing: Narrowing, viewer: User, *, needs_review: bool = False
+) -> str:
     """The command to type next, for whoever looks."""
     proposal = record.proposal
     name = f"{proposal.name} -n {proposal.namespace}"
@@ -109,22 +112,23 @@ def next_command(record: Record, phase: Phase, viewer: User, *, needs_review: bo
     if needs_review and not is_proposer:
         return f"{sign}   (or reject)"
     if phase is Phase.APPROVED:
-        command = command_of(record) or "run the command that was proposed"
+        command = command_of(record, narrowing) or "run the command that was proposed"
         return command if is_proposer else f"{command}, as {proposal.proposer.username}"
     if phase is not Phase.PENDING:
         return f"kubectl cutline list -n {proposal.namespace}"
     return f"kubectl cutline wait {name} --for Approved" if is_proposer else sign
 
 
-def command_of(record: Record) -> str:
-    """The plainest command that does what is signed; empty where there is none that surely does."""
+def command_of(record: Record, narrowing: Narrowing) -> str:
+    """The plainest command that does what is signed, as narrowed; empty where none surely does."""
     entry = main_entry(record)
     if entry is None:
         return ""
     change = entry.change
     match record.proposal.action:
         case Action.SCALE_DOWN if len(change.fields) == 1 and change.field(REPLICAS) is not None:
-            return f"kubectl scale {where(change.target)} --replicas={change.fields[0].new}"
+            replicas = max(change.fields[0].new, narrowing.replicas or 0)
+            return f"kubectl scale {where(change.target)} --replicas={replicas}"
         case Action.DRAIN if len(removed_pods(tuple(one.change for one in record.proposal.changes))):
             return f"kubectl drain {record.proposal.target.name} --ignore-daemonsets"
         case Action.RESTART if change.removes_pod:

@@ -70,9 +70,7 @@ def screen(view: View) -> list[Line]:
         BLANK,
         *why_lines(view.record, WIDTH),
         BLANK,
-        Line(
-            f"next: {next_command(view.record, view.phase, view.viewer, needs_review=view.needs_review)}", Tone.HEADING
-        ),
+        _next(view),
     ]
 
 
@@ -85,7 +83,8 @@ def labelled(label: str, text: str, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
 
 
 def _next(view: View) -> Line:
-    command = next_command(view.record, view.phase, view.viewer, needs_review=view.needs_review)
+    narrowing = view.standing.counted.narrowing
+    command = next_command(view.record, view.phase, narrowing, view.viewer, needs_review=view.needs_review)
     return Line(f"next: {command}", Tone.HEADING)
 
 

@@ -143,8 +143,9 @@ def _signatures(
     if proposal.emergency is not None:
         if not humans.accepts(proposal.proposer):
             yield Finding(Objection.WRONG_ACTOR, "only a human can call an emergency")
-        if now > proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for):
-            yield Finding(Objection.EMERGENCY_OVER, f"its {format_duration(EMERGENCY_VALID_FOR)} are over")
+        life = min(EMERGENCY_VALID_FOR, proposal.valid_for)
+        if now > proposal.created + life:
+            yield Finding(Objection.EMERGENCY_OVER, f"its {format_duration(life)} are over")
         return
     missing = missing_approvals(requirement, counted)
     if not missing and counted.counted:

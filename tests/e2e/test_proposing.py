@@ -1,0 +1,161 @@
+"""What can be asked for: a proposal that nobody could use, or nobody may read, is refused with the reason."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import CHECKOUT, SYSTEM, Cluster, line, scale_down
+
+pytestmark = pytest.mark.e2e
+
+
+def shop(cluster: Cluster, **how: Any) -> str:
+    ns = cluster.namespace()
+    cluster.deployment(ns, **how)
+    return ns
+
+
+def test_what_needs_no_signature_is_not_proposed(cluster: Cluster) -> None:
+    free = cluster.namespace(line=None)
+    cluster.deployment(free)
+    cluster.try_propose("agent", free, "ScaleDown", CHECKOUT, **scale_down(2)).must_be_refused(
+        "spec.target: no policy draws a line here: this needs no signature, just do it"
+    )
+    with cluster.policy(line("rollbacks", "Rollback")) as narrow:
+        ns = cluster.namespace(line=narrow)
+        cluster.deployment(ns)
+        cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2)).must_be_refused(
+            "spec.target: no policy draws a line here"
+        )
+
+
+@pytest.mark.parametrize(
+    ("replicas", "problem"), [(4, "4 is not below the current 4"), (6, "6 is not below the current 4")]
+)
+def test_a_scale_down_goes_down(cluster: Cluster, replicas: int, problem: str) -> None:
+    ns = shop(cluster)
+    cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(replicas)).must_be_refused(
+        f"spec.scaleDown.replicas: {problem}"
+    )
+
+
+def test_a_target_that_is_not_there_cannot_be_signed(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2)).must_be_refused(
+        f"spec.target: there is no deployment/checkout in namespace {ns}"
+    )
+    nowhere = {"group": "", "kind": "Node", "name": "node-99"}
+    cluster.try_propose("agent", SYSTEM, "Drain", nowhere, drain={}).must_be_refused(
+        "spec.target: there is no node/node-99"
+    )
+    pod = {"group": "", "kind": "Pod", "name": "checkout-0"}
+    cluster.try_propose("agent", ns, "Restart", pod, restart={}).must_be_refused(
+        "spec.target: there is no pod/checkout-0"
+    )
+
+
+def test_a_revision_that_is_not_there_cannot_be_signed(cluster: Cluster) -> None:
+    ns = shop(cluster)
+    cluster.try_propose("agent", ns, "Rollback", CHECKOUT, rollback={}).must_be_refused(
+        "spec.rollback.toRevision: there is no earlier revision to return to"
+    )
+    cluster.kubectl("agent", "set", "image", "deployment/checkout", "shop=shop:v2", "-n", ns).must_pass()
+    cluster.rolled_out(ns, "deployment/checkout")
+    cluster.try_propose("agent", ns, "Rollback", CHECKOUT, rollback={"toRevision": 41}).must_be_refused(
+        "spec.rollback.toRevision: there is no revision 41; known are 1, 2"
+    )
+    cluster.try_propose("agent", ns, "Rollback", CHECKOUT, rollback={"toRevision": 2}).must_be_refused(
+        "spec.rollback.toRevision: revision 2 is what runs already"
+    )
+
+
+def test_replicas_that_an_autoscaler_owns_are_its_to_change(cluster: Cluster) -> None:
+    ns = shop(cluster)
+    cluster.kubectl(
+        "admin", "autoscale", "deployment", "checkout", "--name=busy", "--min=2", "--max=9", "-n", ns
+    ).must_pass()
+    cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2)).must_be_refused(
+        "spec.target: the replicas belong to horizontalpodautoscaler/busy: change the HPA's bounds"
+    )
+
+
+def test_parameters_fit_their_action_and_kind(cluster: Cluster) -> None:
+    ns = shop(cluster)
+    propose = cluster.try_propose
+    propose("agent", ns, "ScaleDown", CHECKOUT).must_be_refused("spec.scaleDown")
+    propose("agent", ns, "ScaleDown", CHECKOUT, rollback={}, **scale_down(2)).must_be_refused(
+        "spec.rollback", "goes with action Rollback only"
+    )
+    propose("agent", ns, "Rollback", CHECKOUT | {"group": "batch"}).must_be_refused("kind Deployment of group batch")
+    propose("agent", ns, "Rollback", {"group": "", "kind": "Pod", "name": "x"}).must_be_refused("spec.target")
+    propose("agent", ns, "Demolish", CHECKOUT).must_be_refused("spec.action", "'Demolish' is not one of")
+    propose("agent", ns, "ScaleDown", CHECKOUT, executor="Operator", **scale_down(2)).must_be_refused("spec.executor")
+    propose("agent", SYSTEM, "ScaleDown", CHECKOUT, **scale_down(2)).must_be_refused(
+        f"spec.target: there is no deployment/checkout in namespace {SYSTEM}"
+    )
+
+
+def test_nobody_proposes_to_read_what_he_may_not(cluster: Cluster) -> None:
+    ns = shop(cluster, images=2)
+    intern = cluster.newcomer("intern", "people")
+    cluster.allow(
+        intern, ns, {"apiGroups": ["cutline.dev"], "resources": ["remediationproposals"], "verbs": ["create", "get"]}
+    )
+    hidden = (
+        f"spec.target: intern may not get deployments.apps/checkout in namespace {ns}, so it is not rendered for him"
+    )
+    cluster.try_propose(intern, ns, "ScaleDown", CHECKOUT, **scale_down(2)).must_be_refused(hidden)
+    path = f"/apis/apps/v1/namespaces/{ns}/deployments/checkout/scale"
+    changes = cluster.denied_change("agent", "PATCH", path, {"spec": {"replicas": 2}})
+    cluster.try_propose(intern, ns, "ScaleDown", CHECKOUT, changes=changes).must_be_refused(hidden)
+    # Nor does he learn that way whether something exists.
+    cluster.try_propose(intern, ns, "ScaleDown", CHECKOUT | {"name": "ghost"}, **scale_down(2)).must_be_refused(
+        "intern may not get deployments.apps/ghost"
+    )
+    # A rollback shows old templates, which stand in other objects.
+    cluster.allow(intern, ns, {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]})
+    cluster.try_propose(intern, ns, "Rollback", CHECKOUT, rollback={}).must_be_refused(
+        "spec.target: intern may not list replicasets.apps"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["all \u202efine", "\u001b[2Jclean", "zero\u200bwidth", "a\u0007bell", "\u2028", "   ", "nul\u0085l"],
+    ids=ascii,
+)
+def test_what_deceives_the_eye_is_not_stored(cluster: Cluster, text: str) -> None:
+    ns = shop(cluster, replicas=2)
+    why: dict[str, dict[str, Any]] = {
+        "spec.why.summary": {"summary": text},
+        "spec.why.evidence[0].claim": {"summary": "x", "evidence": [{"source": "s", "claim": text}]},
+        "spec.why.alternatives[0].what": {"summary": "x", "alternatives": [{"what": text, "whyNot": "y"}]},
+    }
+    for field, written in why.items():
+        cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, why=written, **scale_down(1)).must_be_refused(field)
+
+
+def test_a_link_is_a_link(cluster: Cluster) -> None:
+    ns = shop(cluster, replicas=2)
+    for link in ("javascript:alert(1)", "https://exa\u202emple.com", "https://a b"):
+        why = {"summary": "x", "evidence": [{"source": "s", "claim": "c", "link": link}]}
+        cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, why=why, **scale_down(1)).must_be_refused(
+            "spec.why.evidence[0].link"
+        )
+
+
+def test_people_are_not_asked_to_judge_more_than_they_can_read(cluster: Cluster) -> None:
+    ns = shop(cluster, replicas=1)
+    for text in ("a", "b"):
+        large = {"name": "shop", "env": [{"name": "LARGE", "value": text * 40_000}]}
+        patch = json.dumps({"spec": {"template": {"spec": {"containers": [large]}}}})
+        cluster.kubectl("admin", "patch", "deployment", "checkout", "-n", ns, "-p", patch).must_pass()
+        cluster.rolled_out(ns, "deployment/checkout")
+    cluster.try_propose("agent", ns, "Rollback", CHECKOUT, rollback={"toRevision": 2}).must_be_refused(
+        "spec.changes: is 78 KiB; people cannot judge more than 64 KiB at once"
+    )
+    too_long = {"summary": "x" * 1025}
+    cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, why=too_long, **scale_down(0)).must_be_refused(
+        "spec.why.summary", "1024"
+    )
