@@ -42,7 +42,6 @@ def test_the_server_alone_says_what_a_dry_run_is(line: str, expected: str) -> No
         "kubectl exec web-0 -- rm",
         "kubectl edit deploy/web",
         "kubectl myplugin",
-        "kubectl -n shop scale deploy/web --replicas=1",
     ],
 )
 def test_other_commands_are_refused(line: str) -> None:
@@ -94,3 +93,10 @@ def test_a_manifest_on_the_standard_input_is_noticed(words: str) -> None:
 def test_a_drain_that_deletes_is_told_apart() -> None:
     assert kubectl_command(["kubectl", "drain", "n1", "--disable-eviction"]).deletes_instead_of_evicting
     assert not kubectl_command(["kubectl", "drain", "n1"]).deletes_instead_of_evicting
+
+
+@pytest.mark.parametrize("where", [["-n", "shop"], ["--namespace", "shop"], ["--namespace=shop"], ["-nshop"]])
+def test_a_namespace_may_stand_before_the_verb(where: list[str]) -> None:
+    command = kubectl_command(["kubectl", *where, "rollout", "undo", "deployment/checkout"])
+    assert command.verb == ("rollout", "undo")
+    assert command.real() == ["kubectl", "rollout", "undo", *where, "deployment/checkout"]

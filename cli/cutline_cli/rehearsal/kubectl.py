@@ -119,12 +119,22 @@ def kubectl_command(words: Sequence[str]) -> KubectlCommand:
         )
     for word in rest:
         _refuse_way_past_the_proxy(word)
+    where, rest = _split_leading_namespace(rest)
     for length in (1, 2):
         verb = tuple(rest[:length])
         if verb in _VERBS:
-            return KubectlCommand(program, verb, tuple(rest[length:]))
+            return KubectlCommand(program, verb, (*where, *rest[length:]))
     known = ", ".join(" ".join(verb) for verb in _VERBS)
-    raise UsageError(f"`kubectl {' '.join(rest[:2])}` cannot be rehearsed; put the verb first, one of: {known}")
+    raise UsageError(f"`kubectl {' '.join(rest[:2])}` cannot be rehearsed; put the verb first (or -n NAMESPACE), one of: {known}")
+
+
+def _split_leading_namespace(words: list[str]) -> tuple[list[str], list[str]]:
+    """A namespace flag that stands before the verb, as many people write it, and the rest."""
+    if words[:1] and words[0] in ("-n", "--namespace"):
+        return words[:2], words[2:]
+    if words[:1] and words[0].startswith(("--namespace=", "-n")):
+        return words[:1], words[1:]
+    return [], words
 
 
 def _refuse_way_past_the_proxy(word: str) -> None:
