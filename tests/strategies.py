@@ -20,7 +20,7 @@ from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
 from cutline.domain.narrowing import UNNARROWED, Narrowing
 from cutline.domain.normal_form import content_of, template_content
 from cutline.domain.policy import Enforcement, Exemption, Line, Policies, Policy
-from cutline.domain.proposal import Emergency, Proposal, SignedChange
+from cutline.domain.proposal import Emergency, Proposal
 from cutline.domain.requirement import Including, Requirement
 from cutline.domain.selector import EVERYTHING, LabelRequirement, LabelSelector, Operator
 from cutline.domain.signoff import Decision, Signoff

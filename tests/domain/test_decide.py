@@ -52,7 +52,8 @@ def test_an_update_that_changes_nothing_is_nobodys_business(kind: Any) -> None:
 def test_outside_every_line_an_effect_passes() -> None:
     world = make.make_world(namespace=make.make_namespace_state({}))
     verdict = judge(make.make_snapshot(world=world))
-    assert (verdict.reason, verdict.effects) == (Reason.NO_LINE, {Effect.SCALE_DOWN})
+    assert verdict.reason is Reason.NO_LINE
+    assert verdict.effects == {Effect.SCALE_DOWN}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,9 @@ def test_how_far_a_proposal_reaches(namespace: str, action: Action, terminating:
     world = make.make_world(namespace=make.make_namespace_state(is_terminating=terminating))
     proposal = make.make_proposal(namespace=namespace, action=action)
     snapshot = make.make_snapshot(make.make_candidate(proposal, make.make_signoff(proposal)), world=world)
-    assert (Objection.OUT_OF_REACH in {f.objection for e in judge(snapshot).evaluations for f in e.findings}) is not reaches
+    assert (
+        Objection.OUT_OF_REACH in {f.objection for e in judge(snapshot).evaluations for f in e.findings}
+    ) is not reaches
     assert judge(snapshot).is_denied is not reaches
 
 
@@ -118,7 +121,9 @@ def test_what_was_pinned_must_be_met_even_if_the_policy_now_asks_for_less() -> N
 def test_what_the_policy_asks_now_must_be_met_even_if_less_was_pinned() -> None:
     strict = make.make_policies(make.make_policy(make.make_line(requirement=make.make_requirement(1, ["seniors"]))))
     proposal = make.make_proposal(requirement=[])
-    by_alice, by_sam = (make.make_candidate(proposal, make.make_signoff(proposal, who)) for who in (make.ALICE, make.SAM))
+    by_alice, by_sam = (
+        make.make_candidate(proposal, make.make_signoff(proposal, who)) for who in (make.ALICE, make.SAM)
+    )
     assert judge(make.make_snapshot(by_alice, policies=strict)).is_denied
     assert not judge(make.make_snapshot(by_sam, policies=strict)).is_denied
 
@@ -230,7 +235,9 @@ def test_a_use_under_way_comes_before_an_unused_proposal() -> None:
 def test_a_signed_proposal_spares_an_emergency() -> None:
     (urgent,) = emergency().candidates
     ordinary = make.make_proposal(proposer=make.ALICE, name="z-ordinary", uid="z", created=make.NOW)
-    snapshot = make.make_snapshot(urgent, make.make_candidate(ordinary, make.make_signoff(ordinary, make.BOB, created=make.NOW)))
+    snapshot = make.make_snapshot(
+        urgent, make.make_candidate(ordinary, make.make_signoff(ordinary, make.BOB, created=make.NOW))
+    )
     assert judge(snapshot, actor=make.ALICE).reason is Reason.COVERED
 
 
@@ -286,7 +293,9 @@ def test_a_signed_number_covers_no_truth() -> None:
 
 
 def test_part_of_what_was_signed_for_two_effects_is_another_change() -> None:
-    image = Field("/spec/template/spec/containers", [{"name": "main", "image": "web:2"}], [{"name": "main", "image": "web:1"}])
+    image = Field(
+        "/spec/template/spec/containers", [{"name": "main", "image": "web:2"}], [{"name": "main", "image": "web:1"}]
+    )
     history = (make.make_revision(make.make_template("web:1"), 1), make.make_revision(make.make_template("web:2"), 2))
     world = make.make_world(revisions=history)
     both = make.make_change(None, Field("/spec/replicas", 5, 3), image)

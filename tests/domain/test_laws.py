@@ -30,7 +30,7 @@ from tests import builders as make
 from tests import strategies as some
 
 Situation = tuple[Change, User, Snapshot]
-MANY = settings(max_examples=2 * settings.default.max_examples)
+MANY = settings(max_examples=2 * settings().max_examples)
 
 
 def is_admitted(verdict: Verdict) -> bool:
@@ -263,10 +263,9 @@ def test_a_proposal_that_was_tampered_with_never_admits(
             ]
         )
     )
-    tampered = replace(candidate.proposal, **{field: value})
-    verdict = decide(
-        change, make.AGENT, replace(snapshot, candidates=(replace(candidate, proposal=tampered),))
-    )
+    changed: dict[str, Any] = {field: value}
+    tampered = replace(candidate.proposal, **changed)
+    verdict = decide(change, make.AGENT, replace(snapshot, candidates=(replace(candidate, proposal=tampered),)))
     assert verdict.is_denied
     assert Objection.TAMPERED in objections_to(verdict)
 
@@ -379,9 +378,7 @@ def test_a_proposal_less_never_turns_a_denial_into_an_admission(situation: Situa
 
 
 @given(some.signed_decisions(), some.decisions())
-def test_somebody_elses_proposal_never_spoils_ones_own(
-    situation: tuple[Change, Snapshot], other: Situation
-) -> None:
+def test_somebody_elses_proposal_never_spoils_ones_own(situation: tuple[Change, Snapshot], other: Situation) -> None:
     change, snapshot = situation
     foreign = tuple(
         replace(one, proposal=make.restamped(one.proposal, name=f"foreign-{index}"))
@@ -438,7 +435,7 @@ def test_a_change_has_one_digest_and_no_two_changes_share_it(world: Any, data: s
 def test_a_proposal_digest_says_everything_that_is_signed(world: Any, data: st.DataObject) -> None:
     entry = make.make_signed_change(data.draw(some.changes(world.live)), world)
     proposal = make.make_proposal(entry)
-    for field, value in {
+    parts: dict[str, Any] = {
         "namespace": "elsewhere",
         "name": "another",
         "nonce": "f" * 32,
@@ -449,8 +446,10 @@ def test_a_proposal_digest_says_everything_that_is_signed(world: Any, data: st.D
         "requirement": (make.make_requirement(2),),
         "decide_within": timedelta(minutes=1),
         "valid_for": timedelta(minutes=1),
-    }.items():
-        assert replace(proposal, **{field: value}).digest != proposal.digest, field
+    }
+    for field, value in parts.items():
+        other: dict[str, Any] = {field: value}
+        assert replace(proposal, **other).digest != proposal.digest, field
     for baseline in ({}, {**entry.baseline, "more": "x"}):
         if baseline != entry.baseline:
             assert replace(proposal, changes=(replace(entry, baseline=baseline),)).digest != proposal.digest

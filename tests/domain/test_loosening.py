@@ -69,7 +69,9 @@ def test_the_lines_left_are_demanded_whatever_their_actions() -> None:
     line = make.make_line("drains-only", actions=[])
     policies = make.make_policies(make.make_policy(line))
     change, world = relabelled(make.LINE_LABELS, {})
-    assert [one.line_name for one in lines_of(change, frozenset({Effect.LOOSENING}), world, policies)] == ["drains-only"]
+    assert [one.line_name for one in lines_of(change, frozenset({Effect.LOOSENING}), world, policies)] == [
+        "drains-only"
+    ]
 
 
 # --- labels of selected objects

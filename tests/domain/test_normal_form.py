@@ -71,9 +71,7 @@ def test_null_is_the_same_as_absent() -> None:
 def test_a_creation_timestamp_of_null_in_a_template_is_nothing() -> None:
     template = make.make_template()
     template["metadata"]["creationTimestamp"] = None
-    assert content_of(DEPLOYMENT, make.make_workload(template=template)) == content_of(
-        DEPLOYMENT, make.make_workload()
-    )
+    assert content_of(DEPLOYMENT, make.make_workload(template=template)) == content_of(DEPLOYMENT, make.make_workload())
 
 
 @pytest.mark.parametrize(

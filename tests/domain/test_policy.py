@@ -83,9 +83,7 @@ def test_the_words_are_those_that_people_write() -> None:
     ],
 )
 def test_a_line_matches_by_the_old_or_the_new_labels(old: Any, new: Any, crossed: bool) -> None:
-    change, live = make.update(
-        DEPLOYMENT, make.make_workload(labels=old), make.make_workload(labels=new, replicas=3)
-    )
+    change, live = make.update(DEPLOYMENT, make.make_workload(labels=old), make.make_workload(labels=new, replicas=3))
     policy = make.make_policy(line(objects=make.matching(tier="payments")))
     assert bool(names(policy, change=change, world=make.make_world(live))) is crossed
 
@@ -131,9 +129,7 @@ def test_a_pod_removal_is_exempt_only_where_drain_and_restart_both_are() -> None
     world = make.make_world(make.make_live(POD))
     removal = frozenset({Effect.POD_REMOVAL})
     for actions, gated in [((Action.DRAIN,), True), ((Action.DRAIN, Action.RESTART), False)]:
-        policy = make.make_policy(
-            line("l", Action.DRAIN, Action.RESTART), exemptions=[Exemption(frozenset(actions))]
-        )
+        policy = make.make_policy(line("l", Action.DRAIN, Action.RESTART), exemptions=[Exemption(frozenset(actions))])
         assert bool(names(policy, world=world, effects=removal)) is gated
 
 
@@ -143,7 +139,9 @@ def test_a_pod_removal_is_exempt_only_where_drain_and_restart_both_are() -> None
 def test_two_lines_of_one_name_are_both_demanded() -> None:
     weak, strong = line("l"), line("l", requirement=make.make_requirement(2, line="l"))
     policies = make.make_policies(make.make_policy(weak, strong))
-    demanded = {one.requirement.approvals for one in lines_of(make.make_change(), SCALE_DOWN, make.make_world(), policies)}
+    demanded = {
+        one.requirement.approvals for one in lines_of(make.make_change(), SCALE_DOWN, make.make_world(), policies)
+    }
     assert demanded == {1, 2}
 
 

@@ -155,7 +155,9 @@ def test_a_summary_is_one_visible_line(world: Any, data: st.DataObject) -> None:
     assert str(change.target) in summary
 
 
-@pytest.mark.parametrize("value", ["a\nScaleDown of deployment/other", "\u202eabc", "\x1b[2J", "a\u200bb", ["\n"], 7, True])
+@pytest.mark.parametrize(
+    "value", ["a\nScaleDown of deployment/other", "\u202eabc", "\x1b[2J", "a\u200bb", ["\n"], 7, True]
+)
 def test_no_value_can_forge_a_second_line(value: Any) -> None:
     change = make.make_change(None, Field("/metadata/annotations/note", ABSENT, value))
     summary = summary_of(change, {Effect.ROLLBACK})

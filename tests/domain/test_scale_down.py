@@ -30,7 +30,9 @@ def is_scale_down(kind: Kind, before: dict[str, Any], after: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("kind", SCALES)
-@pytest.mark.parametrize(("old", "new", "is_one"), [(5, 4, True), (5, 0, True), (1, 0, True), (4, 5, False), (0, 1, False)])
+@pytest.mark.parametrize(
+    ("old", "new", "is_one"), [(5, 4, True), (5, 0, True), (1, 0, True), (4, 5, False), (0, 1, False)]
+)
 def test_fewer_replicas_are_one(kind: Kind, old: int, new: int, is_one: bool) -> None:
     assert is_scale_down(kind, {"replicas": old}, {"replicas": new}) is is_one
 

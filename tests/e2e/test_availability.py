@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,6 @@ def _free_runs_on(cluster: Cluster, ns: str) -> None:
     cluster.kubectl("agent", *_scale(ns, 1)).must_pass()
     await_true(lambda: len(_pods(cluster, ns)) == 1, "the pods were taken away")
     cluster.kubectl("agent", "delete", "deployment", "checkout", "-n", ns).must_pass()
-    cluster.kubectl("admin", "delete", "namespace", ns, "--timeout=60s").must_pass()
 
 
 # Before it is ready.
@@ -302,7 +302,7 @@ def test_restarts_under_load_let_nothing_unsigned_through_and_hold_up_nothing_el
     for login, name in ((agent, "gated scale of the agent"), (robot, "gated scale of the robot")):
         load.keep(
             name,
-            lambda login=login: login.send("PATCH", _path(gated) + "/scale", {"spec": {"replicas": 2}}, MERGE),
+            partial(login.send, "PATCH", _path(gated) + "/scale", {"spec": {"replicas": 2}}, MERGE),
         )
     pod = _path(gated, f"pods/{next(iter(pods))}", "api/v1")
     load.keep("gated delete", lambda: agent.send("DELETE", pod))

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -66,6 +67,12 @@ def _at_both(cluster: Cluster, persona: str) -> tuple[Login, ...]:
 def _scale(login: Login, namespace: str, replicas: int, *, by_subresource: bool = True) -> Answer:
     path = _path(namespace) + ("/scale" if by_subresource else "")
     return login.send("PATCH", path, {"spec": {"replicas": replicas}}, MERGE)
+
+
+def _scale_late(login: Login, namespace: str, *, milliseconds: int) -> Answer:
+    """So much later that the other request has come further."""
+    threading.Event().wait(milliseconds / 1000)
+    return _scale(login, namespace, 2)
 
 
 def _at_once(*calls: Callable[[], Answer]) -> list[Answer]:
@@ -140,8 +147,8 @@ def test_two_equal_requests_at_two_api_servers_are_one_use(pair: Cluster, *, by_
         history = _History(pair, ns)
         one, two = _at_both(pair, "agent")
         answers = _at_once(
-            lambda one=one: _scale(one, ns, 2, by_subresource=by_subresource),
-            lambda two=two: _scale(two, ns, 2, by_subresource=by_subresource),
+            partial(_scale, one, ns, 2, by_subresource=by_subresource),
+            partial(_scale, two, ns, 2, by_subresource=by_subresource),
         )
         assert any(answer.passed for answer in answers)
         assert history.replicas() == [4, 2]
@@ -157,7 +164,7 @@ def test_somebody_who_scales_back_up_in_between_gives_no_second_use(pair: Cluste
     for _ in range(_ROUNDS):
         name = pair.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
         history = _History(pair, ns)
-        requests = [lambda login=login: _scale(login, ns, 2) for login in _at_both(pair, "agent") * 4]
+        requests = [partial(_scale, login, ns, 2) for login in _at_both(pair, "agent") * 4]
         with _Upscaler(pair, ns) as upscaler:
             answers = _at_once(*requests)
             _scale(pair.login("agent"), ns, 2).must_be_refused("was used already")
@@ -172,7 +179,7 @@ def test_a_burst_of_equal_requests_is_one_use(pair: Cluster) -> None:
     _deployment(pair, ns)
     name = pair.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
     history = _History(pair, ns)
-    requests = [lambda login=login: _scale(login, ns, 2) for login in _at_both(pair, "agent") * 10]
+    requests = [partial(_scale, login, ns, 2) for login in _at_both(pair, "agent") * 10]
     answers = _at_once(*requests)
     # Whoever comes after the change asks for nothing any more: his request is a no-op, not a use.
     assert [answer.status for answer in answers] == [200] * 20
@@ -214,17 +221,12 @@ def test_a_rejection_that_was_stored_before_the_claim_always_wins(pair: Cluster)
     ns = pair.namespace()
     _deployment(pair, ns)
     agent, bob = pair.login("agent"), pair.login("bob", _SERVERS[1])
-    for number in range(12):
+    for number in range(8):
         name = pair.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
         word = signoff(f"{name}-no", ns, name, pair.digest(name, ns), "Reject")
         history = _History(pair, ns)
-        delayed = threading.Event()
-
-        def use(number: int = number, delayed: threading.Event = delayed) -> Answer:
-            delayed.wait(timeout=(number % 6) * 0.004)
-            return _scale(agent, ns, 2)
-
-        used, rejected = _at_once(use, lambda word=word: bob.send("POST", f"{_OURS}/{ns}/signoffs", word))
+        use = partial(_scale_late, agent, ns, milliseconds=number % 4 * 6)
+        used, rejected = _at_once(use, partial(bob.send, "POST", f"{_OURS}/{ns}/signoffs", word))
         claims = pair.admitted(name)
         rejected_at = int(rejected.must_pass()["metadata"]["resourceVersion"])
         if used.passed:
@@ -239,7 +241,7 @@ def test_a_rejection_that_was_stored_before_the_claim_always_wins(pair: Cluster)
 def test_a_burst_of_one_denial_leaves_one_draft(pair: Cluster) -> None:
     ns = pair.namespace()
     _deployment(pair, ns)
-    requests = [lambda login=login: _scale(login, ns, 2) for login in _at_both(pair, "agent") * 5]
+    requests = [partial(_scale, login, ns, 2) for login in _at_both(pair, "agent") * 5]
     for answer in _at_once(*requests):
         answer.must_be_refused("needs a signed proposal")
     _scale(pair.login("agent"), ns, 2).must_be_refused()

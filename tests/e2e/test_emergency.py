@@ -48,7 +48,9 @@ def test_an_emergency_is_admitted_at_once_for_its_caller_alone_and_counted(clust
     before = emergencies(cluster)
     name = call(cluster, "alice", ns)
     for persona in ("agent", "bob", "mallory", "admin"):
-        cluster.kubectl(persona, *scale(ns)).must_be_refused("only its proposer alice may use it")
+        cluster.kubectl(persona, *scale(ns)).must_be_refused(
+            f"proposal {name}", "an emergency, 14m left", "only its proposer alice may use it"
+        )
     cluster.kubectl("alice", *scale(ns), "--dry-run=server").must_pass()
     assert emergencies(cluster) == before
     cluster.kubectl("alice", *scale(ns)).must_pass()

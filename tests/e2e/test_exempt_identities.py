@@ -12,6 +12,8 @@ namespace was labelled. There is no row that could not be provoked.
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -83,19 +85,29 @@ def test_every_row_has_a_witness() -> None:
 # The acts of the controllers.
 
 
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """What controllers take their time for, begun before the first test and looked at after the last."""
+
+    orphaned: str  # the namespace of a pod on a node that is not there: 40 seconds
+    ending: str  # a namespace that is being deleted with a pod in it
+
+
 @pytest.fixture(scope="module")
-def orphan(standing_cluster: Cluster) -> Iterator[str]:
-    """The namespace of a pod on a node that is not there; it is cleared away after 40 seconds."""
+def slow(standing_cluster: Cluster) -> Iterator[_Slow]:
     standing_cluster.processes.start_webhook()
-    namespace = _standing_namespace(standing_cluster)
-    standing_cluster.apply("admin", _pod("orphan", namespace, nodeName="vanished")).must_pass()
-    yield namespace
-    standing_cluster.kubectl("admin", "delete", "namespace", namespace, "--wait=false")
+    begun = _Slow(_standing_namespace(standing_cluster), _standing_namespace(standing_cluster))
+    standing_cluster.apply("admin", _pod("orphan", begun.orphaned, nodeName="vanished")).must_pass()
+    standing_cluster.apply("admin", _pod("alone", begun.ending)).must_pass()
+    await_true(lambda: _is_running(standing_cluster, "alone", begun.ending), "the pod ran")
+    standing_cluster.kubectl("admin", "delete", "namespace", begun.ending, "--wait=false").must_pass()
+    yield begun
+    standing_cluster.kubectl("admin", "delete", "namespace", begun.orphaned, "--wait=false")
 
 
 @pytest.fixture(autouse=True)
-def _as_early_as_possible(orphan: str) -> None:
-    """The wait for the orphan's end passes while the other tests run."""
+def _as_early_as_possible(slow: _Slow) -> None:
+    """The waiting is done while the other tests run."""
 
 
 def _standing_namespace(cluster: Cluster) -> str:
@@ -175,10 +187,12 @@ def test_an_autoscaler_lowers_what_is_above_its_maximum(cluster: Cluster) -> Non
             },
         ).must_pass()
     for kind in kinds:
-        await_true(
-            lambda kind=kind: cluster.get(kind, kind.lower(), ns)["spec"]["replicas"] == 2, f"{kind} was scaled down"
-        )
+        await_true(partial(_has_replicas, cluster, ns, kind, 2), f"{kind} was scaled down")
         _await_act(cluster, ns, "horizontal-pod-autoscaler", "UPDATE", f"{kind.lower()}s")
+
+
+def _has_replicas(cluster: Cluster, namespace: str, kind: str, count: int) -> bool:
+    return bool(cluster.get(kind, kind.lower(), namespace)["spec"]["replicas"] == count)
 
 
 def test_a_replication_controller_shrinks(cluster: Cluster) -> None:
@@ -227,15 +241,6 @@ def test_pods_go_with_their_owner(cluster: Cluster) -> None:
 
 def _is_running(cluster: Cluster, name: str, namespace: str) -> bool:
     return bool(cluster.get("pod", name, namespace).get("status", {}).get("phase") == "Running")
-
-
-def test_a_namespace_finishes_terminating(cluster: Cluster) -> None:
-    ns = _standing_namespace(cluster)
-    cluster.apply("admin", _pod("alone", ns)).must_pass()
-    await_true(lambda: _is_running(cluster, "alone", ns), "the pod ran")
-    cluster.kubectl("admin", "delete", "namespace", ns, "--wait=false").must_pass()
-    await_true(lambda: not cluster.get("namespace", ns), "the namespace was gone")
-    _await_act(cluster, ns, "namespace-controller", "DELETE", "pods")
 
 
 def test_a_more_important_pod_preempts_another(cluster: Cluster) -> None:
@@ -396,9 +401,14 @@ def test_a_kubelet_removes_pods_of_its_own_node_and_of_no_other(cluster: Cluster
     cluster.login("admin").send("DELETE", path, more_headers=named).must_be_refused("pods.gate.cutline.dev")
 
 
-# Last, for it takes the longest.
+# Last, for these take the longest.
 
 
-def test_the_pods_of_a_vanished_node_are_cleared_away(cluster: Cluster, orphan: str) -> None:
-    await_true(lambda: not cluster.get("pod", "orphan", orphan), "the orphan was cleared away", seconds=90)
-    _await_act(cluster, orphan, "pod-garbage-collector", "DELETE", "pods")
+def test_a_namespace_finishes_terminating(cluster: Cluster, slow: _Slow) -> None:
+    await_true(lambda: not cluster.get("namespace", slow.ending), "the namespace was gone")
+    _await_act(cluster, slow.ending, "namespace-controller", "DELETE", "pods")
+
+
+def test_the_pods_of_a_vanished_node_are_cleared_away(cluster: Cluster, slow: _Slow) -> None:
+    await_true(lambda: not cluster.get("pod", "orphan", slow.orphaned), "the orphan was cleared away", seconds=90)
+    _await_act(cluster, slow.orphaned, "pod-garbage-collector", "DELETE", "pods")

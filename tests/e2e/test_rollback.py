@@ -206,7 +206,7 @@ def test_a_tampered_change_is_refused_by_the_field_it_stands_in(cluster: Cluster
     tampered = {
         text.replace("shop:v2", "shop:v0"): (where, "does not apply to deployment/checkout"),
         text.replace(uid, "00000000-0000-0000-0000-000000000000"): (where, "does not exist"),
-        text.replace(f'"{ns}"', '"kube-system"'): (where, "is in another namespace"),
+        text.replace(f'"{ns}"', '"kube-system"'): ("there is no deployment/checkout in namespace kube-system",),
         text.replace('"verb"', ' "verb"'): (where, "is not in canonical form"),
         text.replace("cutline/1", "cutline/2"): (where,),
         text[:-1]: (where, "is not a change"),

@@ -111,17 +111,22 @@ class ProposalMaker:
         for fields in brought:
             field = fields.path("canonical")
             change = change_from_canonical(fields.text("canonical"), field)
-            self._verify_reach(draft, change.target, field)
             kind = change.target.kind_row
             await self._verify_may_read(draft.proposer, kind, change.target.namespace, change.target.name)
             world = await self._world(kind, change.target.namespace, change.target.name)
+            self._verify_reach(draft, world, field)
             verify_applies(change, world, field)
             judged.append((change, world))
+        _verify_target(draft.spec.child("target"), [change.target for change, _ in judged])
         return judged
 
-    def _verify_reach(self, draft: Draft, target: Target, field: str) -> None:
-        if target.namespace not in ("", draft.namespace):
-            raise BadObject(field, f"{target} is in another namespace: propose it there")
+    def _verify_reach(self, draft: Draft, world: World, field: str) -> None:
+        """In its own namespace; where nothing can be proposed any more, in Cutline's own."""
+        target, system = world.live.target, self._settings.namespace
+        is_terminating = world.namespace is not None and world.namespace.is_terminating
+        home = system if is_terminating or not target.namespace else target.namespace
+        if draft.namespace != home:
+            raise BadObject(field, f"{target} cannot be changed from {draft.namespace}: propose it in {home}")
 
     async def _with_worlds(
         self, proposer: User, changes: Iterable[Change], world: World
@@ -182,6 +187,13 @@ def signed_actions(entries: Iterable[SignedChange]) -> list[Action]:
 def _verify_policies(policies: Policies) -> None:
     if not policies.is_fresh or policies.broken:
         raise BadObject("spec", "cannot be judged: the policies cannot all be read right now")
+
+
+def _verify_target(named: Fields, targets: Sequence[Target]) -> None:
+    """What stands above the changes as their target must be one of theirs: people read it first."""
+    wanted = (named.text("group", ""), named.text("kind"), named.text("name"))
+    if all((target.group, target.kind, target.name) != wanted for target in targets):
+        raise BadObject("spec.target", f"is not what spec.changes is about, which is {targets[0]}")
 
 
 def _kind_of_target(target: Fields) -> Kind:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cutline.domain.tree import ABSENT, JsonObject, canonical, pointer, with_value
+from cutline.domain.tree import ABSENT, JsonObject, pointer, with_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ def _walk(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...])
 
 def _same(before: Any, after: Any) -> bool:
     """Equal as JSON: `1` and `true` differ, which Python's `==` does not say."""
-    if before is ABSENT or after is ABSENT:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_same(value, after[key]) for key, value in before.items())
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if isinstance(before, bool) or isinstance(after, bool):
         return before is after
-    return before == after and canonical(before) == canonical(after)
+    return bool(before == after)

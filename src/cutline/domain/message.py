@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from cutline.domain.change import Verb
-from cutline.domain.duration import MAX_VALID_FOR, format_duration
+from cutline.domain.duration import EMERGENCY_VALID_FOR, MAX_VALID_FOR, format_duration
 from cutline.domain.effect import Effect
 from cutline.domain.kind import Role
 from cutline.domain.render import action_of, headline_of
@@ -65,7 +65,8 @@ def _line_texts(verdict: Verdict) -> list[str]:
 def _found(evaluation: Evaluation, now: datetime) -> str:
     proposal = evaluation.proposal
     signers = ", ".join(signoff.by.username for signoff in evaluation.counted)
-    signed = f"signed by {signers}" if signers else "not signed"
+    unsigned = "an emergency" if proposal.emergency is not None else "not signed"
+    signed = f"signed by {signers}" if signers else unsigned
     left = _about(_time_left(evaluation, now))
     return f"proposal {proposal.name} ({proposal.digest[:15]}...), {signed}, {left} left"
 
@@ -78,6 +79,8 @@ def _about(duration: timedelta) -> str:
 
 def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
     proposal = evaluation.proposal
+    if proposal.emergency is not None:
+        return proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for) - now
     if not evaluation.counted:
         return proposal.decide_by - now
     limit = min(proposal.valid_for, MAX_VALID_FOR)

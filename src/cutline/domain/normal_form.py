@@ -6,7 +6,8 @@ counts, so that a field nobody thought of is a difference and not a gap.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -70,14 +71,13 @@ def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
     }
     if kind.role is Role.WORKLOAD:
         content = _without_hash_label(content)
-    normal = _normal(content, (), _EMPTY_MEANS_ABSENT.get(kind.role, _EMPTY_METADATA_MEANS_ABSENT))
-    return normal if isinstance(normal, dict) else {}
+    return _normal_map(content, _RULES[kind.role])
 
 
 def template_content(template: JsonObject) -> JsonObject:
     """The normal form of a pod template on its own, as a revision stores it."""
     holder = _without_hash_label({"spec": {"template": template}})
-    normal = _normal(holder, (), _EMPTY_MEANS_ABSENT[Role.WORKLOAD])
+    normal = _normal_map(holder, _RULES[Role.WORKLOAD])
     result: JsonObject = (normal.get("spec") or {}).get("template") or {}
     return result
 
@@ -103,29 +103,47 @@ def _without_hash_label(content: JsonObject) -> dict[str, Any]:
     return result
 
 
-def _normal(value: Any, path: tuple[str, ...], empty_means_absent: frozenset[str]) -> Any:
-    if isinstance(value, Mapping):
-        children = {
-            str(key): _normal(child, (*path, str(key)), empty_means_absent)
-            for key, child in value.items()
-            if child is not None
-        }
-        return {
-            key: child
-            for key, child in children.items()
-            if child not in ({}, []) or not _listed((*path, key), empty_means_absent)
-        }
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_normal(item, (*path, "*"), empty_means_absent) for item in value]
-    if _listed(path, _QUANTITIES):
-        return canonical_quantity(str(value))
-    return value
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What the tables say about one path, and about those below it (`*`: any key or item)."""
+
+    below: dict[str, "_Rule"]
+    empty_means_absent: bool = False
+    is_quantity: bool = False
 
 
-def _listed(path: tuple[str, ...], table: frozenset[str]) -> bool:
-    if "/".join(path) in table:
-        return True
-    return "/".join((*path[:-1], "*")) in table
+def _rule(empty: frozenset[str], quantities: frozenset[str], path: str = "") -> _Rule:
+    """The tables as a tree, so that an object is walked once beside it."""
+    prefix = path + "/" if path else ""
+    rest = {listed[len(prefix) :] for listed in empty | quantities if listed.startswith(prefix)}
+    keys = {listed.split("/")[0] for listed in rest}
+    below = {key: _rule(empty, quantities, prefix + key) for key in sorted(keys)}
+    return _Rule(below, path in empty, path in quantities)
+
+
+_NO_RULE = _Rule({})
+
+
+def _normal(value: Any, rule: _Rule) -> Any:
+    """A JSON value without nulls, and without the emptiness that means nothing."""
+    if isinstance(value, dict):
+        return _normal_map(value, rule)
+    if isinstance(value, list):
+        below = rule.below.get("*", _NO_RULE)
+        return [_normal(item, below) for item in value]
+    return canonical_quantity(str(value)) if rule.is_quantity else value
+
+
+def _normal_map(value: dict[str, Any], rule: _Rule) -> dict[str, Any]:
+    result = {}
+    for key, child in value.items():
+        if child is None:
+            continue
+        below = rule.below.get(key) or rule.below.get("*") or _NO_RULE
+        normal = _normal(child, below)
+        if normal or not below.empty_means_absent or normal not in ({}, []):
+            result[key] = normal
+    return result
 
 
 def canonical_quantity(text: str) -> str:
@@ -142,3 +160,6 @@ def canonical_quantity(text: str) -> str:
     except ArithmeticError:
         return text
     return format(amount.normalize(), "f")
+
+
+_RULES = {role: _rule(_EMPTY_MEANS_ABSENT.get(role, _EMPTY_METADATA_MEANS_ABSENT), _QUANTITIES) for role in Role}

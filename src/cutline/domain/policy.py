@@ -135,6 +135,8 @@ def label_states(change: Change, world: World) -> tuple[Mapping[str, str], ...]:
 
 def labels_after(change: Change, world: World) -> Mapping[str, str]:
     """The target's labels once the change has been made."""
+    if not any(part.is_within("/metadata/labels") or part.path == "/metadata" for part in change.fields):
+        return world.live.labels
     labels = lookup(apply(world.live.content, change.fields), "/metadata/labels")
     return {} if labels is ABSENT else labels
 
