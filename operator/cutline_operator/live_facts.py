@@ -11,7 +11,7 @@ from cutline.domain.effect import Action
 from cutline.domain.effects import baseline_of
 from cutline.domain.errors import MissingFact
 from cutline.domain.live import Live, World
-from cutline.domain.policy import Enforcement, MatchedLine, Policies, lines_of
+from cutline.domain.policy import Enforcement, MatchedLine, Policies, in_order, lines_of
 from cutline.domain.proposal import Proposal, SignedChange
 from cutline.domain.target import Target
 from cutline.kube.errors import NotFound
@@ -67,7 +67,7 @@ async def look(reader: WorldReader, proposal: Proposal, policies: Policies, now:
         world = await _world_of(reader, entry.change.target)
         drift += drift_of(entry, world)
         lines |= set(demanded(entry, world, policies))
-    return LiveFacts(tuple(drift), tuple(sorted(lines)), now)
+    return LiveFacts(tuple(drift), in_order(lines), now)
 
 
 async def live_of_target(reader: WorldReader, target: Target) -> Live | None:

@@ -22,7 +22,7 @@ from cutline.domain.policy import OnDeny
 from cutline.domain.render import action_of
 from cutline.domain.tree import JsonObject
 from cutline.domain.user import User
-from cutline.domain.verdict import Conclusion, Verdict
+from cutline.domain.verdict import Conclusion, Evaluation, Objection, Verdict
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import KubeError, NotFound
 from cutline.kube.resources import PROPOSALS
@@ -51,7 +51,7 @@ def wish_of(verdict: Verdict, actor: User) -> Wish | None:
     """The draft that a verdict asks for: its policy says so, and nobody has proposed it yet."""
     if verdict.conclusion is not Conclusion.UNSIGNED or not verdict.is_denied or verdict.change is None:
         return None
-    if verdict.evaluations and any(actor.is_same_as(one.proposal.proposer) for one in verdict.evaluations):
+    if any(_is_pending_wish(one, verdict.change, actor) for one in verdict.evaluations):
         return None
     # Evictions come in dozens, from a drain whose own draft covers them all.
     if verdict.change.verb is Verb.EVICT:
@@ -59,6 +59,13 @@ def wish_of(verdict: Verdict, actor: User) -> Wish | None:
     if not any(line.policy.on_deny is OnDeny.DRAFT for line in verdict.lines):
         return None
     return Wish(actor, verdict.change, verdict.effects)
+
+
+def _is_pending_wish(evaluation: Evaluation, change: Change, actor: User) -> bool:
+    """Whether the actor has proposed this very change, and only signatures are missing."""
+    is_mine = actor.is_same_as(evaluation.proposal.proposer)
+    only_unsigned = all(finding.objection is Objection.APPROVALS_MISSING for finding in evaluation.findings)
+    return is_mine and only_unsigned and evaluation.entry.change.digest == change.digest
 
 
 class Drafter:

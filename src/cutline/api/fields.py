@@ -61,7 +61,9 @@ class Fields:
         return tuple(values)
 
     def text_map(self, key: str) -> Mapping[str, str]:
-        value: Any = self._tree.get(key) or {}
+        value: Any = self._tree.get(key)
+        if value is None:
+            return {}
         if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
             raise BadObject(self.path(key), "must be a map of texts")
         return dict(value)

@@ -15,6 +15,8 @@ def policy_of(tree: JsonObject) -> Policy:
     spec = Fields(tree.get("spec"), "spec")
     where = spec.child("where")
     lines = tuple(_line(name, fields) for fields in spec.children("lines"))
+    if len({line.name for line in lines}) < len(lines):
+        raise BadObject("spec.lines", "two lines have one name")
     if not lines:
         raise BadObject("spec.lines", "is empty: a policy without lines draws none")
     return Policy(

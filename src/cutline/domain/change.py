@@ -111,15 +111,14 @@ def change_from_canonical(text: str, field: str) -> Change:
         tree = json.loads(text)
         if tree["format"] != FORMAT:
             raise BadObject(field, f"format must be {FORMAT}")
-        end = tree.get("end")
         change = Change(
             target=Target(**tree["target"]),
             verb=Verb(tree["verb"]),
             fields=tuple(field_from_tree(item) for item in tree.get("difference", ())),
-            end=None if end is None else End(end.get("gracePeriodSeconds"), end.get("propagation", "")),
+            end=_end_from_tree(tree["end"]) if "end" in tree else None,
         )
         same = change.canonical == text
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadObject(field, "is not a change; take it from a denial as it is") from error
     if not same:
         raise BadObject(field, "is not in canonical form; take it from a denial as it is")
@@ -128,14 +127,21 @@ def change_from_canonical(text: str, field: str) -> Change:
 
 def _scale_fields(request: Request) -> tuple[Field, ...]:
     """`replicas` of a Scale; zero has no key at all (`json:"replicas,omitempty"`)."""
-    old = ((request.old_object or {}).get("spec") or {}).get("replicas", 0)
-    new = ((request.object or {}).get("spec") or {}).get("replicas", 0)
+    old = ((request.old_object or {}).get("spec") or {}).get("replicas") or 0
+    new = ((request.object or {}).get("spec") or {}).get("replicas") or 0
     return () if old == new else (Field("/spec/replicas", old, new),)
 
 
 def _end_of(options: JsonObject) -> End:
     grace = options.get("gracePeriodSeconds")
     return End(None if grace is None else int(grace), str(options.get("propagationPolicy") or ""))
+
+
+def _end_from_tree(tree: JsonObject) -> End:
+    grace, propagation = tree.get("gracePeriodSeconds"), tree.get("propagation", "")
+    if type(grace) not in (int, type(None)) or not isinstance(propagation, str):
+        raise TypeError("not an end")
+    return End(grace, propagation)
 
 
 def _end_as_tree(end: End) -> JsonObject:

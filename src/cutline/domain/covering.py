@@ -18,6 +18,11 @@ def uncovered(
     signed: Change, requested: Change, effects: Iterable[Effect], narrowing: Narrowing, world: World
 ) -> Iterator[str]:
     """Everything in `requested` that `signed` does not cover, as texts; nothing means covered."""
+    effects = frozenset(effects)
+    if not effects <= MODELS.keys():
+        # A newer gate signed it; what a part of it would do is not known here.
+        yield f"signed for what this gate does not know: {', '.join(sorted(effects - MODELS.keys()))}"
+        return
     models = [MODELS[effect] for effect in sorted(effects)]
     if signed.target != requested.target:
         yield f"{signed.target} with uid {signed.target.uid} was signed, not this one"
@@ -32,7 +37,7 @@ def uncovered(
         counterpart = signed.field(field.path)
         if counterpart is None:
             return False
-        return _equal(counterpart, field) or any(model.tolerates(counterpart, field) for model in models)
+        return counterpart.is_same_as(field) or any(model.tolerates(counterpart, field) for model in models)
 
     unsigned = [field for field in requested.fields if not is_signed(field)]
     riding = [field.path for field in unsigned if signed.field(field.path) is None]
@@ -50,10 +55,6 @@ def uncovered(
         yield f"signed only together with: {', '.join(absent)}"
     for model in models:
         yield from model.objections(signed, requested, narrowing, world)
-
-
-def _equal(one: Field, other: Field) -> bool:
-    return one.as_tree() == other.as_tree()
 
 
 def _ending(change: Change) -> str:

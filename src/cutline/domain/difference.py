@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cutline.domain.tree import ABSENT, JsonObject, pointer, with_value
+from cutline.domain.tree import ABSENT, JsonObject, pointer, same, with_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class Field:
         if self.new is not ABSENT:
             tree["new"] = self.new
         return tree
+
+    def is_same_as(self, other: "Field") -> bool:
+        """The same field from the same old to the same new value, as JSON."""
+        return self.path == other.path and same(self.old, other.old) and same(self.new, other.new)
 
     def is_within(self, path: str) -> bool:
         """Whether the field is at `path` or below it."""
@@ -55,16 +59,5 @@ def _walk(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...])
         here = (*path, key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from _walk(before, after, here)
-        elif not _same(before, after):
+        elif not same(before, after):
             yield Field(pointer(here), before, after)
-
-
-def _same(before: Any, after: Any) -> bool:
-    """Equal as JSON: `1` and `true` differ, which Python's `==` does not say."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        return before.keys() == after.keys() and all(_same(value, after[key]) for key, value in before.items())
-    if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(map(_same, before, after))
-    if isinstance(before, bool) or isinstance(after, bool):
-        return before is after
-    return bool(before == after)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from cutline.domain.errors import BadObject
 
-_SHAPE = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?")
+_SHAPE = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?", re.ASCII)
 
 MAX_VALID_FOR = timedelta(minutes=30)
 DEFAULT_VALID_FOR = timedelta(minutes=15)

@@ -13,10 +13,12 @@ from cutline.domain.duration import EMERGENCY_VALID_FOR, MAX_VALID_FOR, format_d
 from cutline.domain.effect import Effect
 from cutline.domain.kind import Role
 from cutline.domain.render import action_of, headline_of
+from cutline.domain.text import visible
 from cutline.domain.verdict import Conclusion, Evaluation, Objection, Verdict
 
 WIDTH = 80
 _MOST_LINES = 10
+_LONGEST_LINE = 1000
 _INDENT = 11  # of what continues after a label
 _PENDING = frozenset({Objection.APPROVALS_MISSING})
 _ELSEWHERE = frozenset({Objection.NOT_EXACT, Objection.DRIFTED})
@@ -33,16 +35,16 @@ def denial(verdict: Verdict, now: datetime, system_namespace: str, node: str = "
         lines += _labelled("found:", [_found(nearest, now)])
         lines += _labelled("missing:", _missing(nearest))
     closing = _labelled("next:", [_next(verdict, nearest, system_namespace, node)], cap=False)
-    return "\n".join([*lines[: _MOST_LINES - len(closing)], *closing])
+    return _shown([*lines[: _MOST_LINES - len(closing)], *closing])
 
 
 def warning(verdict: Verdict) -> str:
     """What the sender of a request that passes under a `Warn` policy reads, on one line."""
-    return _clip(f"Cutline: {_headline(verdict)}", 120)
+    return visible(f"Cutline: {_headline(verdict)}", 120)
 
 
 def _undecided(verdict: Verdict) -> str:
-    return "\n".join(
+    return _shown(
         [
             _clip("Cutline is undecided about this request, so it is denied.", WIDTH),
             _clip(f"  reason:  {verdict.detail or verdict.reason.value}", WIDTH),
@@ -148,6 +150,11 @@ def _wrapped(start: str, text: str) -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent=start, subsequent_indent=" " * _INDENT, max_lines=2, placeholder=" ..."
     )
+
+
+def _shown(lines: Iterable[str]) -> str:
+    """Names are other people's choice too: nothing in them may move the reader's terminal."""
+    return "\n".join(visible(line, _LONGEST_LINE) for line in lines)
 
 
 def _clip(text: str, width: int) -> str:

@@ -30,7 +30,7 @@ _CONTAINERS = (f"{_POD}/containers/*", f"{_POD}/initContainers/*")
 _EMPTY_MEANS_ABSENT: Mapping[Role, frozenset[str]] = {
     Role.WORKLOAD: frozenset(
         ["metadata/" + key for key in _METADATA_THAT_MEANS]
-        + ["metadata", "spec/template/metadata"]
+        + ["spec/template/metadata"]
         + ["spec/template/metadata/" + key for key in ("labels", "annotations", "finalizers")]
         + [f"{_POD}/{key}" for key in ("nodeSelector", "tolerations", "imagePullSecrets", "volumes")]
         + [f"{_POD}/{key}" for key in ("initContainers", "hostAliases", "securityContext")]
@@ -41,9 +41,9 @@ _EMPTY_MEANS_ABSENT: Mapping[Role, frozenset[str]] = {
         ]
         + [f"{container}/resources{part}" for container in _CONTAINERS for part in ("", "/limits", "/requests")]
     ),
-    Role.NODE: frozenset(["metadata", "spec/taints", *("metadata/" + k for k in _METADATA_THAT_MEANS)]),
+    Role.NODE: frozenset(["spec/taints", *("metadata/" + k for k in _METADATA_THAT_MEANS)]),
 }
-_EMPTY_METADATA_MEANS_ABSENT = frozenset(["metadata", *("metadata/" + key for key in _METADATA_THAT_MEANS)])
+_EMPTY_METADATA_MEANS_ABSENT = frozenset("metadata/" + key for key in _METADATA_THAT_MEANS)
 
 # `1000m` and `1` are one quantity (apimachinery, `resource.Quantity`).
 _QUANTITIES = frozenset(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cutline.domain.change import Change
+from cutline.domain.change import Change, Verb
 from cutline.domain.difference import apply
 from cutline.domain.effect import Action, Effect, gating_actions
 from cutline.domain.kind import Role
@@ -84,23 +84,27 @@ class Policies:
     is_fresh: bool = True
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class MatchedLine:
     """A line that a change's effect crosses."""
 
     policy_name: str
     line_name: str
     policy: Policy = field(compare=False)
-    line: Line = field(compare=False)
+    line: Line
 
     @property
     def requirement(self) -> Requirement:
         return self.line.requirement
 
 
-def matched(policy: Policy, line: Line) -> MatchedLine:
-    """`line` of `policy`, ready to be sorted by name."""
+def _matched(policy: Policy, line: Line) -> MatchedLine:
     return MatchedLine(policy.name, line.name, policy, line)
+
+
+def in_order(lines: Iterable[MatchedLine]) -> tuple[MatchedLine, ...]:
+    """Each line once, by name; of two with one name both stay."""
+    return tuple(sorted(set(lines), key=lambda one: (one.policy_name, one.line_name, one.requirement.describe())))
 
 
 def crossed_lines(
@@ -108,15 +112,13 @@ def crossed_lines(
 ) -> tuple[MatchedLine, ...]:
     """Every line that gates one of `effects` on this target, by name; exemptions applied."""
     actions = frozenset(action for effect in effects for action in gating_actions(effect))
-    return tuple(
-        sorted(
-            matched(policy, line)
-            for policy in policies.items
-            for line in policy.lines
-            if line.actions & actions
-            and any(_applies(policy, line, world, labels) for labels in label_states(change, world))
-            and not (line.takes_exemptions and _is_exempt(policy, line.actions & actions, change))
-        )
+    return in_order(
+        _matched(policy, line)
+        for policy in policies.items
+        for line in policy.lines
+        if line.actions & actions
+        and any(_applies(policy, line, world, labels) for labels in label_states(change, world))
+        and not (line.takes_exemptions and _is_exempt(policy, line.actions & actions, change))
     )
 
 
@@ -124,7 +126,7 @@ def lines_of(change: Change, effects: frozenset[Effect], world: World, policies:
     """Every line that the change crosses by its effects, and every line that it leaves."""
     crossed = crossed_lines(change, effects - {Effect.LOOSENING}, world, policies)
     left = left_lines(change, world, policies) if Effect.LOOSENING in effects else ()
-    return tuple(sorted({*crossed, *left}))
+    return in_order((*crossed, *left))
 
 
 def label_states(change: Change, world: World) -> tuple[Mapping[str, str], ...]:
@@ -135,7 +137,7 @@ def label_states(change: Change, world: World) -> tuple[Mapping[str, str], ...]:
 
 def labels_after(change: Change, world: World) -> Mapping[str, str]:
     """The target's labels once the change has been made."""
-    if not any(part.is_within("/metadata/labels") or part.path == "/metadata" for part in change.fields):
+    if not any(part.is_within("/metadata/labels") for part in change.fields):
         return world.live.labels
     labels = lookup(apply(world.live.content, change.fields), "/metadata/labels")
     return {} if labels is ABSENT else labels
@@ -183,7 +185,7 @@ def left_lines(change: Change, world: World, policies: Policies) -> tuple[Matche
 
 
 def _all_lines(policies: Iterable[Policy]) -> tuple[MatchedLine, ...]:
-    return tuple(sorted(matched(policy, line) for policy in policies for line in policy.lines))
+    return in_order(_matched(policy, line) for policy in policies for line in policy.lines)
 
 
 def _namespace_leaves(policy: Policy, change: Change, world: World) -> bool:
@@ -191,20 +193,18 @@ def _namespace_leaves(policy: Policy, change: Change, world: World) -> bool:
 
 
 def _touches_spec_or_ends(change: Change) -> bool:
-    return not change.fields or any(part.is_within("/spec") for part in change.fields)
+    return change.verb is not Verb.UPDATE or any(part.is_within("/spec") for part in change.fields)
 
 
 def _lines_that_lose_their_object(change: Change, world: World, policies: Policies) -> tuple[MatchedLine, ...]:
     after = labels_after(change, world)
     if after == world.live.labels:
         return ()
-    return tuple(
-        sorted(
-            matched(policy, line)
-            for policy in policies.items
-            for line in policy.lines
-            if _applies(policy, line, world, world.live.labels) and not _applies(policy, line, world, after)
-        )
+    return in_order(
+        _matched(policy, line)
+        for policy in policies.items
+        for line in policy.lines
+        if _applies(policy, line, world, world.live.labels) and not _applies(policy, line, world, after)
     )
 
 
@@ -212,7 +212,7 @@ def _loosens_policy(change: Change, world: World) -> bool:
     """Whether a policy demands less afterwards; what is not plainly stricter counts as looser."""
     if not _touches_spec_or_ends(change):
         return False
-    if not change.fields:
+    if change.verb is not Verb.UPDATE:
         return True
     before = world.live.content.get("spec") or {}
     after = apply(world.live.content, change.fields).get("spec") or {}

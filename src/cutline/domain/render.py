@@ -18,7 +18,7 @@ from cutline.domain.live import World
 from cutline.domain.policy import Policies
 from cutline.domain.proposal import MAX_RENDERED_BYTES, SignedChange
 from cutline.domain.text import visible
-from cutline.domain.tree import ABSENT, canonical
+from cutline.domain.tree import ABSENT, canonical, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,14 @@ def verify_applies(change: Change, world: World, field: str) -> None:
     """
     if change.target != world.live.target:
         raise BadObject(field, f"{change.target} with uid {change.target.uid} does not exist")
+    says_more = bool(change.fields) if change.verb is not Verb.UPDATE else change.end is not None
+    is_removal = change.removes_pod or change.verb is Verb.DELETE
+    if says_more or (change.verb is not Verb.UPDATE and (not is_removal or change.end is None)):
+        raise BadObject(field, f"is no {change.verb.value.lower()} of a {change.target.kind}; take it from a denial")
     if change.verb is not Verb.UPDATE:
         return
+    if any(not segments(part.path) for part in change.fields):
+        raise BadObject(field, "changes no field but the whole object; take it from a denial")
     after = apply(world.live.content, change.fields)
     if difference(world.live.content, after) != change.fields:
         raise BadObject(field, f"does not apply to {change.target} as it is now; take it from a new denial")

@@ -6,6 +6,7 @@ Nothing here knows Kubernetes. Trees are plain `dict`, `list`, `str`, `int`,
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -13,8 +14,6 @@ from typing import Any, Final, TypeAlias
 import rfc8785
 
 JsonObject: TypeAlias = Mapping[str, Any]
-
-_EXACT_INTEGER = 2**53  # beyond it RFC 8785 numbers are no longer exact
 
 
 class Absent(Enum):
@@ -27,8 +26,41 @@ ABSENT: Final = Absent.ABSENT
 
 
 def canonical(tree: Any) -> str:
-    """The one text of a tree: RFC 8785, with integers beyond 2^53 as strings."""
-    return rfc8785.dumps(_exact(tree)).decode()
+    """The one text of a tree: RFC 8785, but with every integer exact.
+
+    RFC 8785 knows numbers only as doubles. Kubernetes has 64-bit integers, and one that was
+    rounded would be signed as another.
+    """
+    match tree:
+        case str():
+            return json.dumps(tree, ensure_ascii=False)
+        case None | bool():
+            return json.dumps(tree)
+        case int():
+            return str(tree)
+        case float():
+            return rfc8785.dumps(tree).decode()
+        case Mapping():
+            members = (f"{canonical(key)}:{canonical(tree[key])}" for key in sorted(tree, key=_utf16))
+            return "{" + ",".join(members) + "}"
+        case _:
+            return "[" + ",".join(map(canonical, tree)) + "]"
+
+
+def _utf16(key: str) -> bytes:
+    """RFC 8785 sorts keys by their UTF-16 code units."""
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: `1` and `true` differ, which Python's `==` does not say."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other)
 
 
 def digest(tree: Any) -> str:
@@ -39,16 +71,6 @@ def digest(tree: Any) -> str:
 def digest_text(text: str) -> str:
     """`sha256:` and the hexadecimal SHA-256 of a text that is already canonical."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _exact(tree: Any) -> Any:
-    if isinstance(tree, bool) or not isinstance(tree, (int, Mapping, list, tuple)):
-        return tree
-    if isinstance(tree, int):
-        return tree if abs(tree) < _EXACT_INTEGER else str(tree)
-    if isinstance(tree, Mapping):
-        return {key: _exact(value) for key, value in tree.items()}
-    return [_exact(item) for item in tree]
 
 
 def pointer(segments: Iterable[str]) -> str:

@@ -23,13 +23,17 @@ def is_harsher(requested: Change, signed: Change, default_grace_seconds: int) ->
     """Why the requested removal is harsher than the signed one, or the empty string."""
     if requested.verb is Verb.DELETE and signed.verb is Verb.EVICT:
         return "an eviction was signed, and a delete passes by disruption budgets"
-    asked, given = (
-        default_grace_seconds if end is None or end.grace_seconds is None else end.grace_seconds
-        for end in (requested.end, signed.end)
-    )
+    asked, given = (_grace(end, default_grace_seconds) for end in (requested.end, signed.end))
     if asked < given:
         return f"{given}s of grace were signed, not {asked}s"
     return ""
+
+
+def _grace(end: End | None, default_seconds: int) -> int:
+    """The seconds a pod really gets; the API server reads a negative grace as one second."""
+    if end is None or end.grace_seconds is None:
+        return default_seconds
+    return 1 if end.grace_seconds < 0 else end.grace_seconds
 
 
 def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:

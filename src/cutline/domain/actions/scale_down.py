@@ -90,7 +90,10 @@ def render(world: World, replicas: int) -> tuple[Change, ...]:
             "spec.target",
             f"the replicas belong to horizontalpodautoscaler/{world.autoscaler}: change the HPA's bounds",
         )
-    current = _count(lookup(world.live.content, REPLICAS))
+    if replicas < 0:
+        raise BadObject("spec.scaleDown.replicas", f"{replicas} is below zero")
+    said = lookup(world.live.content, REPLICAS)
+    current = _count(said)
     if replicas >= current:
         raise BadObject("spec.scaleDown.replicas", f"{replicas} is not below the current {current}")
-    return (Change(world.live.target, Verb.UPDATE, (Field(REPLICAS, current, replicas),)),)
+    return (Change(world.live.target, Verb.UPDATE, (Field(REPLICAS, said, replicas),)),)
