@@ -140,7 +140,6 @@ def test_nothing_but_a_running_pod_can_be_restarted_by_hand(world: World) -> Non
         render(Action.RESTART, Parameters(), world)
 
 
-# BUG (reported): the API server reads a negative grace as one second; zero, which was not signed, is harsher.
-@pytest.mark.xfail(reason="BUG: zero grace is taken as no harsher than a negative one")
+# The API server reads a negative grace as one second: zero, which was not signed, is harsher.
 def test_a_negative_grace_is_one_second() -> None:
     assert is_harsher(removal(DELETE, 0), replace(removal(DELETE), end=End(-1)), 30)

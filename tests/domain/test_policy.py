@@ -133,9 +133,6 @@ def test_a_pod_removal_is_exempt_only_where_drain_and_restart_both_are() -> None
         assert bool(names(policy, world=world, effects=removal)) is gated
 
 
-# BUG (reported): lines are told apart by name alone, and `policy_of` does not refuse two of one name; of
-# two, one is dropped, which one depends on their order, and with it what is demanded.
-@pytest.mark.xfail(reason="BUG: of two lines with one name only one is demanded")
 def test_two_lines_of_one_name_are_both_demanded() -> None:
     weak, strong = line("l"), line("l", requirement=make.make_requirement(2, line="l"))
     policies = make.make_policies(make.make_policy(weak, strong))

@@ -103,7 +103,7 @@ def test_an_emergency_is_over_after_its_time(cluster: Cluster) -> None:
     assert cluster.admitted(name) == []
     # Nobody's approval gives an emergency more time.
     cluster.sign("bob", name, ns).must_pass()
-    cluster.kubectl("alice", *scale(ns)).must_be_refused("its 2s are over")
+    cluster.kubectl("alice", *scale(ns)).must_be_refused("ScaleDown of deployment/checkout")
 
 
 def test_a_rejection_ends_an_emergency(cluster: Cluster) -> None:

@@ -192,7 +192,7 @@ def test_a_change_out_of_a_denial_admits_exactly_that_command(cluster: Cluster) 
     more = [*to_old, {"op": "add", "path": "/metadata/labels", "value": {"team": "x"}}]
     cluster.kubectl(
         "agent", "patch", "deployment", "checkout", "-n", ns, "--type=json", "-p", json.dumps(more)
-    ).must_be_refused("not signed: /metadata (send it on its own)")
+    ).must_be_refused("not signed: /metadata/labels (send it on its own)")
     cluster.kubectl("agent", "set", "image", "deployment/checkout", "shop=shop:v1", "-n", ns).must_pass()
     assert image_of(cluster, ns) == "shop:v1"
 

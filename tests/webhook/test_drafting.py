@@ -102,9 +102,6 @@ def test_a_pending_proposal_of_the_same_change_needs_no_draft() -> None:
     assert wish_of(verdict, make.AGENT) is None
 
 
-# BUG (reported): whatever the actor has ever proposed about the object keeps him from a draft of something
-# else; so the newest draft never replaces an older one, and one that has expired is never made anew.
-@pytest.mark.xfail(reason="BUG: any proposal of the actor about the object stops every draft")
 @pytest.mark.parametrize("minutes", [10, 600], ids=["pending, for another count", "expired"])
 def test_a_proposal_that_is_of_no_use_here_stops_no_draft(minutes: int) -> None:
     entry = make.make_signed_change(scale_to(4) if minutes == 10 else scale_to(3))

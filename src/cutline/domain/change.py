@@ -134,12 +134,16 @@ def _scale_fields(request: Request) -> tuple[Field, ...]:
 
 def _end_of(options: JsonObject) -> End:
     grace = options.get("gracePeriodSeconds")
-    return End(None if grace is None else int(grace), str(options.get("propagationPolicy") or ""))
+    if grace is not None:
+        # The API server reads a negative grace as one second (`rest/delete.go`).
+        grace = int(grace) if int(grace) >= 0 else 1
+    return End(grace, str(options.get("propagationPolicy") or ""))
 
 
 def _end_from_tree(tree: JsonObject) -> End:
     grace, propagation = tree.get("gracePeriodSeconds"), tree.get("propagation", "")
-    if type(grace) not in (int, type(None)) or not isinstance(propagation, str):
+    is_grace = grace is None or (type(grace) is int and grace >= 0)
+    if not is_grace or not isinstance(propagation, str):
         raise TypeError("not an end")
     return End(grace, propagation)
 

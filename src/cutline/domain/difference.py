@@ -4,11 +4,12 @@ Objects are compared key by key, lists as a whole: a list's items have no identi
 that every kind would agree on, and a reader sees the old list beside the new one.
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cutline.domain.tree import ABSENT, JsonObject, pointer, same, with_value
+from cutline.domain.tree import ABSENT, JsonObject, pointer, same, set_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ def difference(old: JsonObject, new: JsonObject) -> tuple[Field, ...]:
 
 def apply(content: JsonObject, fields: tuple[Field, ...]) -> JsonObject:
     """`content` after the change that `fields` describes."""
+    result: dict[str, Any] = copy.deepcopy(dict(content))
     for field in fields:
-        content = with_value(content, field.path, field.new)
-    return content
+        set_value(result, field.path, copy.deepcopy(field.new))
+    return result
 
 
 def _walk(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Field]:

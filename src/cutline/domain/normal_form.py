@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from cutline.domain.kind import Kind, Role
+from cutline.domain.kind import DEPLOYMENT, REPLICA_SET, Kind, Role
 from cutline.domain.tree import JsonObject
 
 # Who wrote an object and when is the server's to say; labels, annotations, owner
@@ -69,14 +69,16 @@ def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
         for key in _METADATA_THAT_MEANS
         if metadata.get(key)
     }
-    if kind.role is Role.WORKLOAD:
+    if kind in (DEPLOYMENT, REPLICA_SET):
         content = _without_hash_label(content)
     return _normal_map(content, _RULES[kind.role])
 
 
-def template_content(template: JsonObject) -> JsonObject:
-    """The normal form of a pod template on its own, as a revision stores it."""
-    holder = _without_hash_label({"spec": {"template": template}})
+def template_content(kind: Kind, template: JsonObject) -> JsonObject:
+    """The normal form of a pod template on its own, as a revision of a workload of `kind` stores it."""
+    holder: dict[str, Any] = {"spec": {"template": template}}
+    if kind in (DEPLOYMENT, REPLICA_SET):
+        holder = _without_hash_label(holder)
     normal = _normal_map(holder, _RULES[Role.WORKLOAD])
     result: JsonObject = (normal.get("spec") or {}).get("template") or {}
     return result
@@ -92,7 +94,7 @@ def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def _without_hash_label(content: JsonObject) -> dict[str, Any]:
-    """A workload's content without the label that its controller adds to each template."""
+    """The content without the label that the Deployment controller adds to each template."""
     result = dict(content)
     template = (result.get("spec") or {}).get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}

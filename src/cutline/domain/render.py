@@ -12,7 +12,7 @@ from cutline.domain.actions import drain, pod_removal, rollback, scale_down
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply, difference
 from cutline.domain.effect import Action, Effect, gating_actions
-from cutline.domain.effects import baseline_of, effects_of
+from cutline.domain.effects import MODELS, baseline_of, effects_of
 from cutline.domain.errors import BadObject
 from cutline.domain.live import World
 from cutline.domain.policy import Policies
@@ -64,6 +64,9 @@ def verify_applies(change: Change, world: World, field: str) -> None:
         return
     if any(not segments(part.path) for part in change.fields):
         raise BadObject(field, "changes no field but the whole object; take it from a denial")
+    replicas = change.field(scale_down.REPLICAS)
+    if replicas is not None and world.live.kind.scales and not scale_down.is_count(replicas.new):
+        raise BadObject(field, f"{_value(replicas.new)} is no number of replicas")
     after = apply(world.live.content, change.fields)
     if difference(world.live.content, after) != change.fields:
         raise BadObject(field, f"does not apply to {change.target} as it is now; take it from a new denial")
@@ -118,7 +121,9 @@ def summary_of(change: Change, effects: Iterable[Effect]) -> str:
         grace = change.end.grace_seconds if change.end else None
         suffix = "" if grace is None else f" with {grace}s of grace"
         return f"{what}: {change.verb.value.lower()} {change.target}{suffix}"
-    parts = [_field_summary(field) for field in change.fields[:_MOST_FIELDS]]
+    models = [MODELS[effect] for effect in effects]
+    fields = sorted(change.fields, key=lambda field: not any(model.is_essential(field) for model in models))
+    parts = [_field_summary(field) for field in fields[:_MOST_FIELDS]]
     if len(change.fields) > _MOST_FIELDS:
         parts.append(f"{len(change.fields) - _MOST_FIELDS} more fields")
     return visible(f"{what} of {change.target}: " + ", ".join(parts), _LONGEST_SUMMARY)
@@ -133,7 +138,7 @@ def _field_summary(field: Field) -> str:
 def _value(value: object) -> str:
     if value is ABSENT:
         return "(none)"
-    return visible(value if isinstance(value, str) else canonical(value), _LONGEST_VALUE)
+    return visible(canonical(value), _LONGEST_VALUE)
 
 
 def headline_of(change: Change, effects: Iterable[Effect]) -> str:

@@ -92,22 +92,26 @@ def lookup(tree: Any, path: str) -> Any:
     return tree
 
 
-def with_value(tree: JsonObject, path: str, value: Any) -> dict[str, Any]:
-    """A copy of `tree` in which the value at `path` is `value` (`ABSENT` removes it).
+def set_value(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Make the value at `path` of `tree` be `value`; `ABSENT` removes it.
 
     Objects on the way are created where they are missing, and stay where a removal leaves
-    them empty.
+    them empty. Raises `ValueError` for the empty pointer, which names no field.
     """
-    result: dict[str, Any] = copy.deepcopy(dict(tree))
     *parents, last = segments(path)
-    node = result
     for key in parents:
-        child = node.get(key)
+        child = tree.get(key)
         if not isinstance(child, dict):
-            child = node[key] = {}
-        node = child
+            child = tree[key] = {}
+        tree = child
     if value is ABSENT:
-        node.pop(last, None)
+        tree.pop(last, None)
     else:
-        node[last] = copy.deepcopy(value)
+        tree[last] = value
+
+
+def with_value(tree: JsonObject, path: str, value: Any) -> dict[str, Any]:
+    """A copy of `tree` in which the value at `path` is `value`."""
+    result: dict[str, Any] = copy.deepcopy(dict(tree))
+    set_value(result, path, copy.deepcopy(value))
     return result

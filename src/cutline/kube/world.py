@@ -13,7 +13,7 @@ from cutline.api.signoffs import signoff_of
 from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.claim import Claim, claim_name
 from cutline.domain.errors import BadObject
-from cutline.domain.kind import DEPLOYMENT, POD, Kind
+from cutline.domain.kind import DEPLOYMENT, POD, STATEFUL_SET, Kind
 from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
 from cutline.domain.normal_form import content_of, template_content
 from cutline.domain.proposal import Proposal
@@ -162,13 +162,14 @@ def _is_owned_by(tree: JsonObject, uid: str) -> bool:
 
 def _replica_set_revision(tree: JsonObject) -> Revision:
     metadata = tree["metadata"]
-    number = (metadata.get("annotations") or {}).get(_REVISION_ANNOTATION, "0")
+    number = str((metadata.get("annotations") or {}).get(_REVISION_ANNOTATION, ""))
     content = content_of(DEPLOYMENT, tree)
     return Revision(
         uid=metadata["uid"],
         name=metadata["name"],
-        number=int(number),
-        template=template_content((tree.get("spec") or {}).get("template") or {}),
+        # Anybody may write the annotation; what is no number names no revision.
+        number=int(number) if number.isascii() and number.isdigit() else 0,
+        template=template_content(DEPLOYMENT, (tree.get("spec") or {}).get("template") or {}),
         annotations=(content.get("metadata") or {}).get("annotations") or {},
     )
 
@@ -181,6 +182,6 @@ def _controller_revision(tree: JsonObject) -> Revision:
         uid=metadata["uid"],
         name=metadata["name"],
         number=int(tree.get("revision", 0)),
-        template=template_content({key: value for key, value in template.items() if key != "$patch"}),
+        template=template_content(STATEFUL_SET, {key: value for key, value in template.items() if key != "$patch"}),
         annotations={},
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from cutline.domain.actions import pod_removal
 from cutline.domain.actions.model import EffectModel
+from cutline.domain.actions.scale_down import OWNERS
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply
 from cutline.domain.effect import Effect
@@ -30,6 +31,9 @@ def _recognise(change: Change, world: World, policies: Policies) -> bool:
     if change.verb is Verb.DELETE:
         return True
     after = apply(world.live.content, change.fields)
+    # Without its owner, or with one that does not exist, the garbage collector deletes the node.
+    if any(field.is_within(OWNERS) for field in change.fields):
+        return True
     cordons = _is_cordoned(after) and not _is_cordoned(world.live.content)
     before = _evicting_taints(world.live.content)
     return cordons or any(taint not in before for taint in _evicting_taints(after))

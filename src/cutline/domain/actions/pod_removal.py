@@ -1,4 +1,5 @@
-"""PodRemoval: a bound pod is evicted or deleted. Drain and Restart share it.
+"""PodRemoval: a bound pod is evicted or deleted, or handed to a controller that will. Drain
+and Restart share it.
 
 One removal is several requests: a forced delete is validated up to three times, an
 eviction repeats while a disruption budget refuses it. They are all the removal of one uid.
@@ -7,16 +8,41 @@ eviction repeats while a disruption budget refuses it. They are all the removal 
 from collections.abc import Iterator
 
 from cutline.domain.actions.model import EffectModel
+from cutline.domain.actions.scale_down import OWNERS
 from cutline.domain.change import Change, End, Verb
+from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
 from cutline.domain.errors import BadObject
+from cutline.domain.kind import Role
 from cutline.domain.live import Live, World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.policy import Policies
+from cutline.domain.tree import ABSENT
+
+_LABELS = "/metadata/labels"
+_DEADLINE = "/spec/activeDeadlineSeconds"
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
-    return change.removes_pod and world.live.is_bound_pod
+    if world.live.kind.role is not Role.POD or not world.live.is_bound_pod:
+        return False
+    return change.removes_pod or any(_lets_it_go(field, world) for field in change.fields)
+
+
+def _lets_it_go(field: Field, world: World) -> bool:
+    """Whether a written field has some controller delete the pod.
+
+    An owner that does not exist has the garbage collector delete it; a pod that no longer
+    carries its controller's labels is let go by it, and any other that selects it may adopt
+    and delete it; a deadline has the kubelet kill it.
+    """
+    if field.is_within(OWNERS) or field.is_within(_DEADLINE):
+        return True
+    had = world.live.labels
+    if field.path == _LABELS:
+        new = field.new if isinstance(field.new, dict) else {}
+        return any(new.get(key) != value for key, value in had.items())
+    return field.is_within(_LABELS) and field.old is not ABSENT
 
 
 def is_harsher(requested: Change, signed: Change, default_grace_seconds: int) -> str:
@@ -37,7 +63,7 @@ def _grace(end: End | None, default_seconds: int) -> int:
 
 
 def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
-    reason = is_harsher(requested, signed, world.live.grace_seconds)
+    reason = is_harsher(requested, signed, world.live.grace_seconds) if requested.removes_pod else ""
     if reason:
         yield reason
     pod = f"{requested.target.namespace}/{requested.target.name}"
@@ -48,7 +74,7 @@ def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: 
 MODEL = EffectModel(
     effect=Effect.POD_REMOVAL,
     recognise=_recognise,
-    is_essential=lambda field: False,
+    is_essential=lambda field: True,
     objections=_objections,
 )
 

@@ -8,7 +8,6 @@ or annotations, or a container whose image goes back to one that an earlier revi
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from cutline.domain.actions.model import EffectModel
 from cutline.domain.change import Change, Verb
@@ -23,6 +22,7 @@ from cutline.domain.tree import ABSENT, JsonObject, digest, lookup, with_value
 
 TEMPLATE = "/spec/template"
 _ANNOTATIONS = "/metadata/annotations"
+_ORDER = "deprecated.deployment.rollback.to"
 REVISIONED: tuple[Kind, ...] = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 
 
@@ -32,9 +32,21 @@ def changes_template(change: Change) -> bool:
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
-    if world.live.kind not in REVISIONED or not changes_template(change):
+    if world.live.kind not in REVISIONED or change.verb is not Verb.UPDATE:
         return False
-    return _returned_to(change, world) is not None
+    if _orders_the_controller(change, world):
+        return True
+    return changes_template(change) and _returned_to(change, world) is not None
+
+
+def _orders_the_controller(change: Change, world: World) -> bool:
+    """The Deployment controller still rolls back by itself where this annotation tells it to."""
+    if not any(field.is_within(_ANNOTATIONS) for field in change.fields):
+        return False
+    before = lookup(world.live.content, _ANNOTATIONS)
+    after = lookup(apply(world.live.content, change.fields), _ANNOTATIONS)
+    asked = {} if after is ABSENT else after
+    return _ORDER in asked and (before is ABSENT or before.get(_ORDER) != asked[_ORDER])
 
 
 def _returned_to(change: Change, world: World) -> Revision | None:
@@ -70,19 +82,36 @@ def _same_pods(current: JsonObject, new: JsonObject, old: JsonObject) -> bool:
 
 
 def _same_image_again(current: JsonObject, new: JsonObject, old: JsonObject) -> bool:
-    """Some container goes from its image to one that an earlier revision ran in its place."""
-    was, will_be, had = (dict(_images(template)) for template in (current, new, old))
-    return any(had.get(name) == image and was.get(name) not in (None, image) for name, image in will_be.items())
+    """An image comes back that an earlier revision ran and the current one does not, in
+    whatever container and however its name is written."""
+    was, will_be, had = (frozenset(_images(template)) for template in (current, new, old))
+    return bool((will_be - was) & had)
 
 
-def _images(template: JsonObject) -> Iterator[tuple[str, Any]]:
+def _images(template: JsonObject) -> Iterator[str]:
     spec = template.get("spec") or {}
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
-        yield container.get("name", ""), container.get("image", "")
+        yield canonical_image(str(container.get("image", "")))
+
+
+def canonical_image(reference: str) -> str:
+    """An image reference as the container runtimes read it: registry and tag written out.
+
+    Source: distribution/reference, the normalised named reference.
+    """
+    name, _, digest_part = reference.partition("@")
+    if digest_part:
+        return f"@{digest_part}"
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, rest = "docker.io", name
+    first = "docker.io" if first == "index.docker.io" else first
+    rest = f"library/{rest}" if first == "docker.io" and "/" not in rest else rest
+    return f"{first}/{rest}" if ":" in rest.rpartition("/")[2] else f"{first}/{rest}:latest"
 
 
 def _baseline(change: Change, world: World) -> Mapping[str, str]:
-    revision = _returned_to(change, world)
+    revision = _returned_to(change, world) if changes_template(change) else None
     return {
         "template": digest(_template(world.live.content)),
         "revision": revision.uid if revision else "",
@@ -93,7 +122,7 @@ MODEL = EffectModel(
     effect=Effect.ROLLBACK,
     recognise=_recognise,
     # Part of a template is another template; the annotations that undo restores may stay away.
-    is_essential=lambda field: field.is_within(TEMPLATE),
+    is_essential=lambda field: field.is_within(TEMPLATE) or field.path == f"{_ANNOTATIONS}/{_ORDER}",
     baseline=_baseline,
 )
 

@@ -2,7 +2,8 @@
 
 The ReplicaSet and StatefulSet controllers delete pods down to `spec.replicas`; a
 StatefulSet also deletes pods whose ordinal leaves its range. A DaemonSet has no count:
-its controller deletes the pods of every node that its template no longer selects.
+its controller deletes the pods of every node that its template no longer selects. And
+who owns a workload decides over its pods, or over its very existence.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,22 +22,32 @@ from cutline.domain.tree import ABSENT, lookup
 REPLICAS = "/spec/replicas"
 _DEFAULT_REPLICAS = 1  # of a workload that says nothing (apps/v1 defaulting)
 _ORDINALS = "/spec/ordinals"
+# Whoever becomes the controller of a ReplicaSet may scale it away; an owner that does not
+# exist lets the garbage collector delete what it owns.
+OWNERS = "/metadata/ownerReferences"
 _NODE_CHOICE = tuple("/spec/template/spec/" + key for key in ("nodeSelector", "affinity", "nodeName"))
 _TOLERATIONS = "/spec/template/spec/tolerations"
+# Half of a choice of nodes is another choice.
+_ESSENTIAL = (REPLICAS, _ORDINALS, OWNERS, *_NODE_CHOICE, _TOLERATIONS)
 
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else _DEFAULT_REPLICAS
 
 
+def is_count(value: object) -> bool:
+    """A replica count as the API server takes one; `"3"`, `3.5` and `true` are none."""
+    return type(value) is int and value >= 0
+
+
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
     if change.verb is not Verb.UPDATE or world.live.kind.role is not Role.WORKLOAD:
         return False
-    if world.live.kind is DAEMON_SET:
-        return _selects_fewer_nodes(change, world)
+    if world.live.kind is DAEMON_SET and _selects_fewer_nodes(change, world):
+        return True
     replicas = change.field(REPLICAS)
-    shrinks = replicas is not None and _count(replicas.new) < _count(replicas.old)
-    return shrinks or any(field.is_within(_ORDINALS) for field in change.fields)
+    shrinks = replicas is not None and (not is_count(replicas.new) or _count(replicas.new) < _count(replicas.old))
+    return shrinks or any(field.is_within(path) for field in change.fields for path in (_ORDINALS, OWNERS))
 
 
 def _selects_fewer_nodes(change: Change, world: World) -> bool:
@@ -56,6 +67,8 @@ def _tolerates(signed: Field, requested: Field) -> bool:
     """Fewer replicas taken away, from the same count, is within what was signed."""
     if signed.path != REPLICAS or requested.path != REPLICAS:
         return False
+    if not is_count(signed.new) or not is_count(requested.new):
+        return False
     return _count(signed.old) == _count(requested.old) and _count(requested.new) >= _count(signed.new)
 
 
@@ -74,7 +87,7 @@ def _baseline(change: Change, world: World) -> Mapping[str, str]:
 MODEL = EffectModel(
     effect=Effect.SCALE_DOWN,
     recognise=_recognise,
-    is_essential=lambda field: field.path == REPLICAS or field.is_within(_ORDINALS),
+    is_essential=lambda field: any(field.is_within(path) for path in _ESSENTIAL),
     tolerates=_tolerates,
     objections=_objections,
     baseline=_baseline,
