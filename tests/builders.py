@@ -206,7 +206,9 @@ def make_revision(
     template: Mapping[str, Any], number: int, *, annotations: Mapping[str, str] | None = None
 ) -> Revision:
     """An earlier (or the present) revision of a workload."""
-    return Revision(f"rs-{number}-uid", f"web-{number}", number, template_content(template), annotations or {})
+    return Revision(
+        f"rs-{number}-uid", f"web-{number}", number, template_content(DEPLOYMENT, template), annotations or {}
+    )
 
 
 def make_world(live: Live | None = None, **fields: Any) -> World:

@@ -196,7 +196,9 @@ _namespaces = st.builds(
     st.sampled_from([False, False, False, True]),
 )
 _revisions = st.builds(
-    lambda template, number: Revision(f"rs-{number}", f"web-{number}", number, template_content(template), {}),
+    lambda template, number: Revision(
+        f"rs-{number}", f"web-{number}", number, template_content(DEPLOYMENT, template), {}
+    ),
     templates,
     st.integers(1, 4),
 )

@@ -37,6 +37,14 @@ def _quoted(text: str) -> str:
 
 _HAS_CREDENTIAL: Final = f"{_quoted(CREDENTIAL_ID_KEY)} in request.userInfo.?extra.orValue({{}})"
 _SPEC_DIFFERS: Final = "object.?spec.orValue({}) != oldObject.?spec.orValue({})"
+_OWNERS_DIFFER: Final = (
+    "object.?metadata.?ownerReferences.orValue([]) != oldObject.?metadata.?ownerReferences.orValue([])"
+)
+# The Deployment controller takes this annotation for an order to roll back.
+_ORDER: Final = "'deprecated.deployment.rollback.to' in object.?metadata.?annotations.orValue({})"
+_DEADLINE_DIFFERS: Final = (
+    "object.?spec.?activeDeadlineSeconds.orValue(0) != oldObject.?spec.?activeDeadlineSeconds.orValue(0)"
+)
 _LABELS_DIFFER: Final = "object.?metadata.?labels.orValue({}) != oldObject.?metadata.?labels.orValue({})"
 _REPLICAS: Final = "object.?spec.?replicas.orValue(0)"
 _OLD_REPLICAS: Final = "oldObject.?spec.?replicas.orValue(0)"
@@ -48,17 +56,23 @@ _IS_SCALE_UP: Final = (
     " && oldObject.spec.all(k, k in object.spec))"
 )
 
-WORKLOAD_CHANGES = Condition("something-may-be-gated", f"{_LABELS_DIFFER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})")
+WORKLOAD_CHANGES = Condition(
+    "something-may-be-gated",
+    f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_ORDER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})",
+)
 FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
 LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
+POD_MAY_GO = Condition("pod-may-go", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_DEADLINE_DIFFERS}")
+LABELS_OR_OWNERS_DIFFER = Condition("labels-differ", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER}")
 # A kubelet keeps the labels of its own node, and admission (NodeRestriction) says which.
 LABELS_DIFFER_NOT_BY_KUBELET = Condition(
     "labels-differ",
     f"{_LABELS_DIFFER} && !('system:nodes' in request.userInfo.?groups.orValue([])"
     " && request.userInfo.username == 'system:node:' + oldObject.metadata.name)",
 )
-DELETED_OR_SPEC_OR_LABELS_DIFFER = Condition(
-    "deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS} || {_LABELS_DIFFER}"
+DELETED_OR_SPEC_OR_METADATA_DIFFER = Condition(
+    "deleted-or-changed",
+    f"request.operation == 'DELETE' || {_SPEC_DIFFERS} || {_LABELS_DIFFER} || {_OWNERS_DIFFER}",
 )
 DELETED_OR_SPEC_DIFFERS = Condition("deleted-or-changed", f"request.operation == 'DELETE' || {_SPEC_DIFFERS}")
 # A collection is deleted object by object, and the request then names none: the old object does.

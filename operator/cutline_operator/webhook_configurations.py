@@ -66,13 +66,25 @@ def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> 
         _rule(
             (_UPDATE,),
             "remediationproposals/status",
-            "signoffs/status",
             "admittedchanges/status",
             "reversibilitypolicies/status",
         ),
     ]
-    webhook = _webhook("guard.kinds.cutline.dev", connection, "kinds/validate", rules, _not_own(own_account))
-    return _configuration("ValidatingWebhookConfiguration", OUR_KINDS, owner, [webhook])
+    guard = _webhook("guard.kinds.cutline.dev", connection, "kinds/validate", rules, _not_own(own_account))
+    others = [
+        _webhook(f"{name}.kinds.cutline.dev", connection, "kinds/validate", [rule], [condition])
+        for name, rule, condition in (
+            # Where a quota leaves no room for a rejection, nobody can object.
+            ("quotas", _rule_of("", "v1", (_CREATE, _UPDATE), "resourcequotas"), conditions.COUNTS_OUR_KINDS),
+            # A definition that is not served any more takes every rejection with it.
+            (
+                "definitions",
+                _rule_for(kinds.DEFINITION, (_UPDATE,), "customresourcedefinitions/status"),
+                conditions.OUR_DEFINITIONS_BY_OTHERS,
+            ),
+        )
+    ]
+    return _configuration("ValidatingWebhookConfiguration", OUR_KINDS, owner, [guard, *others])
 
 
 def _not_own(account: str) -> list[Condition]:
@@ -113,10 +125,11 @@ def _gated() -> Iterable[_Gated]:
         _Gated("scales", (scales,), conditions.FEWER_REPLICAS),
         _Gated("pods", (deletes,), conditions.NOT_ITS_KUBELET),
         _Gated("evictions", (evictions,)),
-        _Gated("podlabels", (labels, pod_status), conditions.LABELS_DIFFER),
-        _Gated("workloadlabels", (workload_status,), conditions.LABELS_DIFFER),
+        _Gated("podchanges", (labels,), conditions.POD_MAY_GO),
+        _Gated("podlabels", (pod_status,), conditions.LABELS_OR_OWNERS_DIFFER),
+        _Gated("workloadlabels", (workload_status,), conditions.LABELS_OR_OWNERS_DIFFER),
         _Gated("nodelabels", (node_status,), conditions.LABELS_DIFFER_NOT_BY_KUBELET, in_scope_only=False),
-        _Gated("nodes", (nodes,), conditions.DELETED_OR_SPEC_OR_LABELS_DIFFER, in_scope_only=False),
+        _Gated("nodes", (nodes,), conditions.DELETED_OR_SPEC_OR_METADATA_DIFFER, in_scope_only=False),
         _Gated("namespaces", (namespaces, namespace_ends), conditions.LABELS_DIFFER, in_scope_only=False),
         _Gated("policies", (policies,), conditions.DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
         _Gated("definitions", (definitions,), conditions.CUTLINES_DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
@@ -144,9 +157,13 @@ def _is_about(rule: Mapping[str, Any], row: ExemptIdentity) -> bool:
 
 
 def _rule_for(kind: Kind, operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
+    return _rule_of(kind.group, kind.version, operations, *resources)
+
+
+def _rule_of(group: str, version: str, operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
     return {
-        "apiGroups": [kind.group],
-        "apiVersions": [kind.version],
+        "apiGroups": [group],
+        "apiVersions": [version],
         "operations": [operation.value for operation in operations],
         "resources": list(resources),
         "scope": "*",

@@ -67,6 +67,13 @@ def test_deleting_the_node_is_one() -> None:
     assert effects_of(make.make_change(world.live, verb=Verb.DELETE), world, Policies()) == {Effect.DRAIN}
 
 
+def test_handing_the_node_to_the_garbage_collector_is_one() -> None:
+    tree = make.make_node()
+    owned = {**tree, "metadata": {**tree["metadata"], "ownerReferences": [{"uid": "gone"}]}}
+    change, live = make.update(NODE, tree, owned)
+    assert effects_of(change, make.make_world(live), Policies()) == {Effect.DRAIN}
+
+
 def test_a_field_called_unschedulable_elsewhere_is_none() -> None:
     change, live = make.update(DEPLOYMENT, make.make_workload(), make.make_workload(unschedulable=True))
     assert Effect.DRAIN not in effects_of(change, make.make_world(live), Policies())

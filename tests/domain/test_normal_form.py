@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, POLICY, STATEFUL_SET, Kind
+from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, POLICY, REPLICA_SET, STATEFUL_SET, Kind
 from cutline.domain.normal_form import canonical_quantity, content_of, template_content
 from tests import builders as make
 from tests import strategies as some
@@ -156,14 +156,18 @@ def test_what_people_write_into_metadata_counts(key: str) -> None:
     assert content_of(DEPLOYMENT, other) != content_of(DEPLOYMENT, tree)
 
 
-@pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET])
-def test_the_label_that_the_controller_adds_to_a_template_is_dropped(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "dropped"), [(DEPLOYMENT, True), (REPLICA_SET, True), (STATEFUL_SET, False), (DAEMON_SET, False)]
+)
+def test_the_label_that_the_deployment_controller_adds_to_a_template_is_dropped(kind: Kind, dropped: bool) -> None:
     hashed = make.make_template(labels={"app": "web", "pod-template-hash": "abc"})
-    assert content_of(kind, make.make_workload(kind, template=hashed)) == content_of(kind, make.make_workload(kind))
+    same = content_of(kind, make.make_workload(kind, template=hashed)) == content_of(kind, make.make_workload(kind))
+    assert same is dropped
 
 
 def test_a_template_with_no_other_label_loses_its_labels_with_the_hash() -> None:
-    assert template_content({"metadata": {"labels": {"pod-template-hash": "abc"}}, "spec": {}}) == {"spec": {}}
+    template = {"metadata": {"labels": {"pod-template-hash": "abc"}}, "spec": {}}
+    assert template_content(DEPLOYMENT, template) == {"spec": {}}
 
 
 def test_the_hash_label_of_anything_but_a_template_counts() -> None:
@@ -174,7 +178,7 @@ def test_the_hash_label_of_anything_but_a_template_counts() -> None:
 def test_a_revision_stores_what_the_workload_says() -> None:
     template = make.make_template("web:1", tolerations=[], labels={"app": "web", "pod-template-hash": "abc"})
     live = content_of(DEPLOYMENT, make.make_workload(template=make.make_template("web:1")))
-    assert template_content(template) == live["spec"]["template"]
+    assert template_content(DEPLOYMENT, template) == live["spec"]["template"]
 
 
 @given(some.worlds())

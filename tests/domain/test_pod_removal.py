@@ -56,6 +56,35 @@ def test_the_pods_of_daemon_sets_and_terminating_pods_are_gated_too() -> None:
     assert effects_of(removal(DELETE, 0, world), world, Policies()) == {Effect.POD_REMOVAL}
 
 
+OWNED = [{"kind": "ReplicaSet", "name": "gone", "uid": "gone", "controller": True}]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "is_one"),
+    [
+        ("ownerReferences", OWNED, True),
+        ("labels", {"app": "web"}, True),
+        ("labels", {"app": "web", "tier": "other"}, True),
+        ("labels", {}, True),
+        ("labels", {**make.LABELS, "more": "x"}, False),
+        ("annotations", {"more": "x"}, False),
+        ("finalizers", ["x/y"], False),
+    ],
+)
+def test_a_pod_handed_to_a_controller_that_will_remove_it_is_one(part: str, value: Any, is_one: bool) -> None:
+    tree = make.make_pod()
+    change, live = make.update(POD, tree, {**tree, "metadata": {**tree["metadata"], part: value}})
+    effects = effects_of(change, make.make_world(live), Policies())
+    assert (Effect.POD_REMOVAL in effects) is is_one
+    unbound = make.make_world(make.make_live(POD, make.make_pod(node="")))
+    assert Effect.POD_REMOVAL not in effects_of(change, unbound, Policies())
+
+
+def test_a_deadline_for_a_pod_is_one() -> None:
+    change, live = make.update(POD, make.make_pod(), make.make_pod(activeDeadlineSeconds=1))
+    assert effects_of(change, make.make_world(live), Policies()) == {Effect.POD_REMOVAL}
+
+
 @pytest.mark.parametrize("kind", [DEPLOYMENT, NODE])
 def test_the_end_of_anything_else_is_none(kind: Any) -> None:
     world = make.make_world(make.make_live(kind))

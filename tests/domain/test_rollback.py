@@ -101,10 +101,59 @@ def test_a_rollout_restart_is_none() -> None:
     assert not is_rollback(*to_template(restarted))
 
 
-def test_an_image_that_another_container_ran_is_none() -> None:
+def test_an_image_that_comes_back_in_another_container_is_one() -> None:
     other = make.make_template("web:2")
     other["spec"]["containers"].append({"name": "sidecar", "image": "web:1"})
-    assert not is_rollback(*to_template(other))
+    assert is_rollback(*to_template(other))
+
+
+@pytest.mark.parametrize(
+    ("written", "is_one"),
+    [
+        ("docker.io/library/web:1", True),
+        ("index.docker.io/web:1", True),
+        ("library/web:1", True),
+        ("docker.io/web:1", True),
+        ("quay.io/web:1", False),
+        ("localhost/web:1", False),
+        ("web:1.0", False),
+        ("web", False),
+    ],
+)
+def test_an_image_goes_back_however_its_name_is_written(written: str, is_one: bool) -> None:
+    assert is_rollback(*to_template(make.make_template(written, priority=7))) is is_one
+
+
+@pytest.mark.parametrize(
+    ("reference", "whole"),
+    [
+        ("web", "docker.io/library/web:latest"),
+        ("team/web", "docker.io/team/web:latest"),
+        ("localhost:5000/web", "localhost:5000/web:latest"),
+        ("quay.io/team/web:1", "quay.io/team/web:1"),
+        ("web:1@sha256:abc", "@sha256:abc"),
+        ("", "docker.io/library/:latest"),
+    ],
+)
+def test_an_image_is_read_as_the_runtimes_read_it(reference: str, whole: str) -> None:
+    assert rollback.canonical_image(reference) == whole
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_one"),
+    [
+        ({}, {"deprecated.deployment.rollback.to": "1"}, True),
+        ({"team": "a"}, {"team": "a", "deprecated.deployment.rollback.to": "1"}, True),
+        ({"deprecated.deployment.rollback.to": "1"}, {"deprecated.deployment.rollback.to": "2"}, True),
+        ({"deprecated.deployment.rollback.to": "1"}, {}, False),
+        ({}, {"team": "a"}, False),
+    ],
+)
+def test_an_order_to_the_controller_to_go_back_is_one(before: Any, after: Any, is_one: bool) -> None:
+    change, live = make.update(
+        DEPLOYMENT, make.make_workload(annotations=before), make.make_workload(annotations=after)
+    )
+    assert is_rollback(change, make.make_world(live, revisions=HISTORY)) is is_one
 
 
 def test_a_first_revision_has_nothing_to_go_back_to() -> None:

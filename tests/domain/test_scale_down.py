@@ -43,6 +43,22 @@ def test_saying_nothing_means_one_replica() -> None:
     assert not is_scale_down(DEPLOYMENT, {"replicas": None}, {"replicas": 1})
 
 
+@pytest.mark.parametrize("kind", [*SCALES, DAEMON_SET])
+@pytest.mark.parametrize(
+    ("before", "after"), [([], [{"uid": "gone"}]), ([{"uid": "a"}], []), ([{"uid": "a"}], [{"uid": "b"}])]
+)
+def test_a_workload_that_changes_its_owner_is_one(kind: Kind, before: Any, after: Any) -> None:
+    old, new = make.make_workload(kind), make.make_workload(kind)
+    old["metadata"]["ownerReferences"], new["metadata"]["ownerReferences"] = before, after
+    change, live = make.update(kind, old, new)
+    assert Effect.SCALE_DOWN in effects_of(change, make.make_world(live), Policies())
+
+
+@pytest.mark.parametrize("count", [-1, True, "3", 3.5, None])
+def test_what_is_no_count_of_replicas_is_covered_by_none(count: Any) -> None:
+    assert objections(to(3), to(count))
+
+
 @pytest.mark.parametrize(("before", "after"), [({}, {"start": 3}), ({"start": 3}, {}), ({"start": 1}, {"start": 2})])
 def test_moving_the_ordinals_of_a_stateful_set_is_one(before: Any, after: Any) -> None:
     assert is_scale_down(STATEFUL_SET, {"ordinals": before}, {"ordinals": after})

@@ -9,6 +9,7 @@ from cutline.domain.verdict import Response, Verdict
 from cutline_webhook.gate import Judgement
 
 _MOST_CAUSE_BYTES = 64 * 1024
+_MOST_EVALUATIONS = 3  # the nearest ones
 
 
 def answer_to(request: Request, judgement: Judgement, system_namespace: str) -> bytes:
@@ -30,7 +31,7 @@ def causes_of(verdict: Verdict) -> tuple[JsonObject, ...]:
         text = verdict.change.canonical
         if len(text.encode()) <= _MOST_CAUSE_BYTES:
             causes.append({"reason": "CutlineChange", "message": text})
-    for evaluation in verdict.evaluations:
+    for evaluation in verdict.evaluations[:_MOST_EVALUATIONS]:
         causes += [
             {
                 "reason": f"Cutline{finding.objection.value}",

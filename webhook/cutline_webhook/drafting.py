@@ -17,6 +17,7 @@ from cutline.api.proposals import API_VERSION, KIND, stamped_spec
 from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Effect
 from cutline.domain.errors import CutlineError
+from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.kind import Role
 from cutline.domain.policy import OnDeny
 from cutline.domain.render import action_of
@@ -52,6 +53,9 @@ def wish_of(verdict: Verdict, actor: User) -> Wish | None:
     if verdict.conclusion is not Conclusion.UNSIGNED or not verdict.is_denied or verdict.change is None:
         return None
     if any(_is_pending_wish(one, verdict.change, actor) for one in verdict.evaluations):
+        return None
+    # A controller's denial says that somebody's order passed unseen; a draft would let him sign it.
+    if is_part_of_kubernetes(actor):
         return None
     # Evictions come in dozens, from a drain whose own draft covers them all.
     if verdict.change.verb is Verb.EVICT:

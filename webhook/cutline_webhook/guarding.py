@@ -17,7 +17,7 @@ from cutline.api.policies import policy_of
 from cutline.api.proposals import proposal_of
 from cutline.api.settings import InstallationSettings
 from cutline.api.signoffs import signoff_of
-from cutline.domain.duration import MAX_VALID_FOR
+from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
 from cutline.domain.proposal import Proposal
 from cutline.domain.request import Operation, Request
 from cutline.domain.signoff import Decision, Signoff, standing
@@ -29,6 +29,10 @@ from cutline_webhook.proposing import signed_actions
 from cutline_webhook.refusal import Refused
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
+_REFUSED_WHOLE = {
+    "resourcequotas": "spec.hard: must not count Cutline's own kinds: a rejection that finds no room is lost",
+    "customresourcedefinitions": "the status of Cutline's definitions is written by the API server alone",
+}
 _BOUND_METADATA = ("ownerReferences", "finalizers")
 
 
@@ -43,6 +47,9 @@ class Guard:
 
     async def check(self, request: Request) -> Collection[str]:
         """Warnings for a request that may pass; raises `Refused` or `BadObject` for one that may not."""
+        if request.resource in _REFUSED_WHOLE:
+            # The rules bring only those here that would stop people from objecting.
+            raise Refused(_REFUSED_WHOLE[request.resource])
         if request.subresource == "status":
             self._check_is_operator(request, "status")
             return ()
@@ -95,14 +102,31 @@ class Guard:
         if tree is None:
             raise Refused("the object to delete did not come with the request")
         proposal = await self._proposal_of_record(request, tree)
-        if proposal is None or self._is_over(proposal) or await self._is_ending(request.namespace, request):
+        if proposal is None:
+            if await self._is_of_no_more_weight(request, tree):
+                return
+            raise Refused("stays for a day, in which what it records could have been used again")
+        if self._is_over(proposal) or await self._is_ending(request.namespace, request):
             return
-        if request.resource == "remediationproposals" and not await self.reader.signoffs(proposal):
+        is_withdrawal = request.resource == "remediationproposals" and request.user.is_same_as(proposal.proposer)
+        if is_withdrawal and await self._is_untouched(proposal):
             return
         until = (proposal.decide_by + MAX_VALID_FOR).strftime("%H:%M:%SZ")
         raise Refused(
             f"stays while proposal {proposal.key} can still admit a change (until {until}); reject or revoke instead"
         )
+
+    async def _is_of_no_more_weight(self, request: Request, tree: JsonObject) -> bool:
+        """Of a record whose proposal is gone: what people said means nothing any more, but
+        whoever made the proposal disappear must not make its use disappear, too."""
+        if request.resource != "admittedchanges":
+            return True
+        created = Fields(tree.get("metadata"), "metadata").time("creationTimestamp")
+        return self.clock() > created + MAX_DECIDE_WITHIN + MAX_VALID_FOR
+
+    async def _is_untouched(self, proposal: Proposal) -> bool:
+        """Nobody has said a word about the proposal or used it: its proposer may withdraw it."""
+        return not await self.reader.signoffs(proposal) and not await self.reader.was_used(proposal)
 
     async def _proposal_of_record(self, request: Request, tree: JsonObject) -> Proposal | None:
         """The proposal that a record is about, unless that is gone or another one by now."""

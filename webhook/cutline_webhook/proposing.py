@@ -17,6 +17,7 @@ from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.change import Change, change_from_canonical
 from cutline.domain.effect import Action, Effect, gating_actions
 from cutline.domain.errors import BadObject
+from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.kind import DEPLOYMENT, POD, Kind, kind_named
 from cutline.domain.live import Live, World
 from cutline.domain.policy import Policies, lines_of
@@ -29,6 +30,7 @@ from cutline.kube.access import Access, AccessReviewer, SigningVerb, signing
 from cutline.kube.errors import NotFound
 from cutline.kube.world import WorldReader
 
+MOST_LIVE = 20  # proposals of one proposer in one namespace that are not over yet
 _MOST_BROUGHT = 64  # changes that a client may bring; each is read and checked live
 
 
@@ -57,8 +59,12 @@ class ProposalMaker:
         action = spec.enum("action", Action)
         if spec.text("executor", "Requester") != "Requester":
             raise BadObject("spec.executor", "must be Requester")
+        if is_part_of_kubernetes(draft.proposer):
+            raise BadObject("spec", f"{draft.proposer.username} carries out orders and proposes nothing")
         kind = _kind_of_target(spec.child("target"))
         self._verify_namespace(draft, kind)
+        if await self._reader.live_proposals_of(draft.proposer, draft.namespace, now) >= MOST_LIVE:
+            raise BadObject("spec", f"{draft.proposer.username} has {MOST_LIVE} live proposals here; withdraw some")
         judged = await self._changes(draft, action, kind)
         entries = tuple(signed_change(change, world, policies) for change, world in judged)
         verify_bounds(entries, action)

@@ -10,6 +10,7 @@ from cutline.domain.covering import uncovered
 from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
 from cutline.domain.effect import Action, Effect
 from cutline.domain.effects import baseline_of
+from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.policy import MatchedLine
 from cutline.domain.proposal import Proposal, SignedChange
 from cutline.domain.requirement import Requirement
@@ -159,6 +160,8 @@ def _signatures(
 
 
 def _actor(proposal: Proposal, demand: Demand, counted: Approvals) -> Iterator[Finding]:
+    if is_part_of_kubernetes(demand.actor):
+        yield Finding(Objection.WRONG_ACTOR, "a controller carries out orders: the order has to be signed")
     if not demand.actor.is_same_as(proposal.proposer):
         yield Finding(Objection.WRONG_ACTOR, f"only its proposer {proposal.proposer.username} may use it")
     if any(demand.actor.is_same_as(signer) for signer in counted.signers):

@@ -76,8 +76,35 @@ BUILT_IN: tuple[ExemptIdentity, ...] = (
     _controller("pod-garbage-collector", _DELETE, "pods", "pods of vanished nodes would stay"),
     _controller("generic-garbage-collector", _DELETE, "pods", "pods would outlive their owners"),
     _controller("namespace-controller", _DELETE, "pods", "namespaces would never finish terminating"),
+    _controller("replicaset-controller", _UPDATE, "pods", "no ReplicaSet could adopt or release a pod"),
+    _controller("replication-controller", _UPDATE, "pods", "no ReplicationController could adopt or release a pod"),
+    _controller("statefulset-controller", _UPDATE, "pods", "no StatefulSet could adopt or release a pod"),
+    _controller("daemon-set-controller", _UPDATE, "pods", "no DaemonSet could adopt or release a pod"),
+    _controller("job-controller", _UPDATE, "pods", "no Job could adopt or release a pod"),
+    _controller("generic-garbage-collector", _UPDATE, "pods", "pods could not outlive an owner on request"),
+    _controller("generic-garbage-collector", _UPDATE, "replicasets", "nor could ReplicaSets", "apps"),
+    _controller("generic-garbage-collector", _UPDATE, "deployments", "nor could Deployments", "apps"),
+    _controller("generic-garbage-collector", _UPDATE, "statefulsets", "nor could StatefulSets", "apps"),
+    _controller("generic-garbage-collector", _UPDATE, "daemonsets", "nor could DaemonSets", "apps"),
     ExemptIdentity("system:kube-scheduler", _DELETE, "", "pods", "", "", True, "preemption would stop"),
 )
+
+
+_PARTS_OF_KUBERNETES = (
+    service_account("kube-system", ""),
+    "system:kube-",
+    "system:apiserver",
+    _KUBELET_PREFIX,
+)
+
+
+def is_part_of_kubernetes(user: User) -> bool:
+    """Whether a controller, a kubelet or another part of the control plane acts.
+
+    It carries out what somebody ordered. Were a signature good for its acts, whoever gave the
+    order could sign it himself: what has to be signed is the order.
+    """
+    return user.username.startswith(_PARTS_OF_KUBERNETES)
 
 
 def is_exempt(request: Request, live: Live | None, identities: Iterable[ExemptIdentity]) -> bool:

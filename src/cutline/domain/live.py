@@ -61,6 +61,11 @@ class Live:
         return of_daemon_set or _MIRROR_POD in (self._metadata.get("annotations") or {})
 
     @property
+    def has_controller(self) -> bool:
+        """Whether another object manages this one."""
+        return any(owner.get("controller") for owner in self._metadata.get("ownerReferences") or ())
+
+    @property
     def is_terminating(self) -> bool:
         return bool(self._metadata.get("deletionTimestamp"))
 

@@ -6,12 +6,14 @@ each other go out together; none of them is an admission request, so none comes 
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 
 from cutline.api.admitted_changes import claim_of
 from cutline.api.proposals import proposal_of
 from cutline.api.signoffs import signoff_of
 from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.claim import Claim, claim_name
+from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import DEPLOYMENT, POD, STATEFUL_SET, Kind
 from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
@@ -21,6 +23,7 @@ from cutline.domain.signoff import Signoff
 from cutline.domain.snapshot import Candidate
 from cutline.domain.target import Target
 from cutline.domain.tree import JsonObject
+from cutline.domain.user import User
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import NotFound
 from cutline.kube.resources import (
@@ -35,6 +38,7 @@ from cutline.kube.resources import (
     ResourceRef,
 )
 
+_MOST_OTHERS = 5  # proposals by others that a denial tells about
 _REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 
 
@@ -101,6 +105,17 @@ class WorldReader:
         trees = await self._client.list(SIGNOFFS, proposal.namespace, field_selector=selector)
         return tuple(signoff_of(tree) for tree in trees)
 
+    async def was_used(self, proposal: Proposal) -> bool:
+        """Whether the gate ever let a change of this proposal through."""
+        selector = f"spec.proposal.uid={proposal.uid}"
+        return bool(await self._client.list(ADMITTED_CHANGES, self._system_namespace, field_selector=selector, limit=1))
+
+    async def live_proposals_of(self, proposer: User, namespace: str, now: datetime) -> int:
+        """How many of somebody's proposals in a namespace may still be decided or used."""
+        trees = await self._client.list(PROPOSALS, namespace)
+        mine = (one for one in _readable(trees) if one.proposer.is_same_as(proposer))
+        return sum(now <= one.decide_by + MAX_VALID_FOR for one in mine)
+
     async def claim(self, name: str) -> Claim | None:
         """The claim of that name, if there is one."""
         try:
@@ -108,8 +123,12 @@ class WorldReader:
         except NotFound:
             return None
 
-    async def candidates(self, target: Target) -> tuple[Candidate, ...]:
-        """Every proposal that names `target`, with its sign-offs and the claims on it."""
+    async def candidates(self, target: Target, actor: User) -> tuple[Candidate, ...]:
+        """The proposals that name `target`, with their sign-offs and the claims on them.
+
+        All of the actor's own, for nobody else's can admit his change; of others' the newest
+        few, which are worth telling him about.
+        """
         namespaces = {self._system_namespace, target.namespace} - {""}
         listings = await asyncio.gather(*(self._client.list(PROPOSALS, name) for name in sorted(namespaces)))
         proposals = [
@@ -118,7 +137,10 @@ class WorldReader:
             for proposal in _readable(trees)
             if _names(proposal, target) and not proposal.is_terminating
         ]
-        return tuple(await asyncio.gather(*(self._candidate(proposal, target) for proposal in proposals)))
+        own = [proposal for proposal in proposals if proposal.proposer.is_same_as(actor)]
+        others = [proposal for proposal in proposals if not proposal.proposer.is_same_as(actor)]
+        told = sorted(others, key=lambda one: (one.created, one.key), reverse=True)[:_MOST_OTHERS]
+        return tuple(await asyncio.gather(*(self._candidate(proposal, target) for proposal in (*own, *told))))
 
     async def _candidate(self, proposal: Proposal, target: Target) -> Candidate:
         names = [

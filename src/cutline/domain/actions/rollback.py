@@ -4,7 +4,9 @@ Recognised by what the pods become, not by who asks: `kubectl rollout undo`, an 
 an old manifest, `set image` back and a Helm rollback all end in a template that an owned
 ReplicaSet (Deployment) or ControllerRevision (StatefulSet, DaemonSet) already holds.
 A template that only resembles an old one is one too: the same pod spec under new labels
-or annotations, or a container whose image goes back to one that an earlier revision ran.
+or annotations, or an image that an earlier revision ran. So is the order that the Deployment
+controller still takes from an annotation, and cutting short the history that all of this is
+recognised by.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,7 @@ from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply, difference
 from cutline.domain.effect import Effect
 from cutline.domain.errors import BadObject, MissingFact
-from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
+from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, Kind
 from cutline.domain.live import Revision, World
 from cutline.domain.normal_form import content_of
 from cutline.domain.policy import Policies
@@ -22,6 +24,8 @@ from cutline.domain.tree import ABSENT, JsonObject, digest, lookup, with_value
 
 TEMPLATE = "/spec/template"
 _ANNOTATIONS = "/metadata/annotations"
+_HISTORY = "/spec/revisionHistoryLimit"
+_DEFAULT_HISTORY = 10  # apps/v1 defaulting
 _ORDER = "deprecated.deployment.rollback.to"
 REVISIONED: tuple[Kind, ...] = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 
@@ -32,11 +36,26 @@ def changes_template(change: Change) -> bool:
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
-    if world.live.kind not in REVISIONED or change.verb is not Verb.UPDATE:
+    if change.verb is not Verb.UPDATE:
+        return False
+    if _forgets(change, world):
+        return True
+    if world.live.kind not in REVISIONED:
         return False
     if _orders_the_controller(change, world):
         return True
     return changes_template(change) and _returned_to(change, world) is not None
+
+
+def _forgets(change: Change, world: World) -> bool:
+    """The memory that a rollback is recognised by is cut short, or a page of it rewritten."""
+    if world.live.kind is REPLICA_SET:
+        return world.live.has_controller and any(field.is_within(TEMPLATE) for field in change.fields)
+    limit = change.field(_HISTORY)
+    if world.live.kind not in REVISIONED or limit is None or limit.new is ABSENT:
+        return False
+    before = _DEFAULT_HISTORY if limit.old is ABSENT else limit.old
+    return not isinstance(limit.new, int) or limit.new < before
 
 
 def _orders_the_controller(change: Change, world: World) -> bool:
@@ -111,7 +130,8 @@ def canonical_image(reference: str) -> str:
 
 
 def _baseline(change: Change, world: World) -> Mapping[str, str]:
-    revision = _returned_to(change, world) if changes_template(change) else None
+    returns = world.live.kind in REVISIONED and changes_template(change)
+    revision = _returned_to(change, world) if returns else None
     return {
         "template": digest(_template(world.live.content)),
         "revision": revision.uid if revision else "",
@@ -122,7 +142,9 @@ MODEL = EffectModel(
     effect=Effect.ROLLBACK,
     recognise=_recognise,
     # Part of a template is another template; the annotations that undo restores may stay away.
-    is_essential=lambda field: field.is_within(TEMPLATE) or field.path == f"{_ANNOTATIONS}/{_ORDER}",
+    is_essential=lambda field: (
+        field.is_within(TEMPLATE) or field.path == _HISTORY or field.path == f"{_ANNOTATIONS}/{_ORDER}"
+    ),
     baseline=_baseline,
 )
 
