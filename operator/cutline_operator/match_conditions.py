@@ -61,6 +61,14 @@ WORKLOAD_CHANGES = Condition(
     f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_ORDER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})",
 )
 FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
+COUNTS_OUR_KINDS = Condition(
+    "counts-our-kinds", "object.?spec.?hard.orValue({}).exists(key, key.endsWith('.cutline.dev'))"
+)
+# The API server itself says of a definition whether it is established.
+OUR_DEFINITIONS_BY_OTHERS = Condition(
+    "our-definitions-by-others",
+    "oldObject.metadata.name.endsWith('.cutline.dev') && request.userInfo.username != 'system:apiserver'",
+)
 LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
 POD_MAY_GO = Condition("pod-may-go", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_DEADLINE_DIFFERS}")
 LABELS_OR_OWNERS_DIFFER = Condition("labels-differ", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER}")

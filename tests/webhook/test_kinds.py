@@ -394,11 +394,53 @@ def test_while_a_proposal_can_admit_something_nothing_about_it_goes(plural: str,
     check(world, asked)
 
 
-def test_a_proposal_that_nobody_signed_may_go() -> None:
-    world = world_with_everything()
-    (tree,) = world.all("remediationproposals")
-    world.objects.pop(("signoffs", make.SHOP, world.all("signoffs")[0]["metadata"]["name"]))
-    check(world, request("remediationproposals", Operation.DELETE, make.AGENT, old=tree))
+def unsigned_world(*, used: bool = False) -> ClusterInMemory:
+    """A proposal about which nobody has said a word; maybe used, as in an emergency."""
+    world = cluster()
+    proposal = make.make_proposal()
+    world.add("remediationproposals", proposal_tree(proposal))
+    if used:
+        name = make.make_claim(proposal, make.make_change(), make.make_live()).name
+        record = {**stored()["admittedchanges"], "metadata": {"name": name, "namespace": make.SYSTEM}}
+        world.add("admittedchanges", record)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("user", "used", "goes"),
+    [(make.AGENT, False, True), (make.AGENT, True, False), (make.ALICE, False, False), (OPERATOR, False, False)],
+    ids=["its proposer", "used", "somebody else", "the operator"],
+)
+def test_a_proposal_may_be_withdrawn_by_its_proposer_while_nothing_has_come_of_it(
+    user: User, used: bool, goes: bool
+) -> None:
+    world = unsigned_world(used=used)
+    asked = request("remediationproposals", Operation.DELETE, user, old=world.all("remediationproposals")[0])
+    if goes:
+        check(world, asked)
+        return
+    with pytest.raises(Refused, match="stays"):
+        check(world, asked)
+
+
+def test_the_record_of_a_use_outlives_the_proposal_by_a_day() -> None:
+    world = cluster()
+    record = stored()["admittedchanges"]
+    record["metadata"]["creationTimestamp"] = "2026-03-01T12:00:00Z"
+    asked = request("admittedchanges", Operation.DELETE, make.AGENT, old=record)
+    world.now = make.NOW + timedelta(hours=24, minutes=30)
+    with pytest.raises(Refused, match="stays for a day"):
+        check(world, asked)
+    world.pass_time(seconds=1)
+    check(world, asked)
+
+
+@pytest.mark.parametrize("plural", ["resourcequotas", "customresourcedefinitions"])
+@EVERYBODY
+def test_nobody_keeps_people_from_objecting(plural: str, user: User) -> None:
+    for operation in (Operation.CREATE, Operation.UPDATE):
+        with pytest.raises(Refused):
+            check(cluster(), request(plural, operation, user, new={}, old={}))
 
 
 @pytest.mark.parametrize(
@@ -415,7 +457,7 @@ def test_a_terminating_namespace_takes_its_own_records_along(plural: str, goes: 
         check(world, asked)
 
 
-def test_a_record_of_a_proposal_that_is_gone_or_another_one_may_go() -> None:
+def test_a_word_about_a_proposal_that_is_gone_or_another_one_may_go() -> None:
     world = world_with_everything()
     (tree,) = world.all("signoffs")
     world.all("remediationproposals")[0]["metadata"]["uid"] = "made-again"

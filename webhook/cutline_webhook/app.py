@@ -5,6 +5,7 @@ that only the webhook configurations know.
 """
 
 import asyncio
+import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from cutline_webhook.answers import answer_to
 from cutline_webhook.drafting import Drafter, wish_of
 from cutline_webhook.gate import Gate, Judgement
 from cutline_webhook.guarding import Guard
-from cutline_webhook.messages import JSON, HttpRequest, HttpResponse, plain
+from cutline_webhook.messages import JSON, HttpHead, HttpRequest, HttpResponse, plain
 from cutline_webhook.metrics import Metrics
 from cutline_webhook.probes import Missing, probe_response
 from cutline_webhook.refusal import Refused
@@ -30,6 +31,8 @@ _log = logging.getLogger("cutline.verdict")
 # Less than the configurations' timeout: the gate answers by itself that it could not
 # decide, before the API server gives up on it.
 _BUDGET_SECONDS = 4.5
+_READY_PATH = "/readyz"
+_ROUTES = ("/gate", "/kinds/mutate", "/kinds/validate")
 
 
 class App:
@@ -63,23 +66,40 @@ class App:
 
     async def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one HTTP request; a review gets an answer for as long as the process lives."""
-        if http.path == "/readyz":
+        refusal = self.refuse_early(HttpHead(http.method, http.path, http.peer_names))
+        if refusal is not None:
+            return refusal
+        if http.path == _READY_PATH:
             return probe_response(self._unready)
-        secret = self._secret_path()
-        if not secret or not http.path.startswith(f"/{secret}/"):
-            return plain(HTTPStatus.NOT_FOUND)
-        if self._verifies_clients and self._client_names and not self._client_names & set(http.peer_names):
-            return plain(HTTPStatus.FORBIDDEN)
-        if http.method != "POST":
-            return plain(HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             request = request_of(http.body)
         except (BadReview, BadObject) as error:
             return plain(HTTPStatus.BAD_REQUEST, str(error))
-        return await self._route(http.path.removeprefix(f"/{secret}"), request)
+        return await self._answer(self._route_of(http.path), request)
 
-    async def _route(self, path: str, request: Request) -> HttpResponse:
-        match path:
+    def refuse_early(self, head: HttpHead) -> HttpResponse | None:
+        """What a request's head alone has against it: for the server, before it holds a body."""
+        if head.path == _READY_PATH:
+            return None if head.method in {"GET", "HEAD"} else plain(HTTPStatus.METHOD_NOT_ALLOWED)
+        if not self._route_of(head.path):
+            return plain(HTTPStatus.NOT_FOUND)
+        if self._verifies_clients and self._client_names and not self._client_names & set(head.peer_names):
+            return plain(HTTPStatus.FORBIDDEN)
+        if head.method != "POST":
+            return plain(HTTPStatus.METHOD_NOT_ALLOWED)
+        return None
+
+    def _route_of(self, path: str) -> str:
+        """What follows the secret part in one of our paths; empty for every other path."""
+        secret = self._secret_path()
+        for route in _ROUTES:
+            if secret and path.endswith(route):
+                tried = path.removesuffix(route)
+                return route if hmac.compare_digest(tried.encode(), f"/{secret}".encode()) else ""
+        return ""
+
+    async def _answer(self, route: str, request: Request) -> HttpResponse:
+        match route:
             case "/gate":
                 body = await self._review(request)
             case "/kinds/mutate":

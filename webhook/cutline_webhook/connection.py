@@ -13,8 +13,8 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Final, Protocol, assert_never, cast
 
-from cutline_webhook.messages import CONTINUE, Handler, HttpResponse, Limits, encode, plain
-from cutline_webhook.parsing import Received, Refused, RequestReader
+from cutline_webhook.messages import CONTINUE, EarlyCheck, Handler, HttpResponse, Limits, encode, plain
+from cutline_webhook.parsing import BodyBudget, Received, Refused, RequestReader
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class Owner(Protocol):
 
     handler: Handler
     limits: Limits
+    refuse_early: EarlyCheck | None
+    budget: BodyBudget
 
     def opened(self, connection: "Connection") -> bool:
         """Take the connection in; False if there are too many."""
@@ -80,7 +82,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start reading requests; over TLS the handshake is complete."""
         self._transport = cast("asyncio.Transport", transport)
-        self._reader = RequestReader(self._limits, _peer_names(transport))
+        owner = self._owner
+        self._reader = RequestReader(self._limits, _peer_names(transport), owner.budget, owner.refuse_early)
         if not self._owner.opened(self):
             self._transport.abort()
             return
@@ -94,7 +97,7 @@ class Connection(asyncio.Protocol):
         for entry in self._reader.feed(data):
             self._queue.append(entry)
             if isinstance(entry, Refused) or not entry.keep_alive:
-                self._input_ended = True
+                self._end_reading()
         if len(self._queue) >= self._limits.pipelined:
             self._pause_reading()
         self._next()
@@ -102,8 +105,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client sends no more. Over plain TCP it may still be waiting for answers."""
-        self._input_ended = True
-        self._reader = None  # what has begun can no longer become whole
+        self._end_reading()
         over_tls = self._transport is None or self._transport.get_extra_info("ssl_object") is not None
         return not over_tls and (self._busy or bool(self._queue))
 
@@ -122,8 +124,8 @@ class Connection(asyncio.Protocol):
         """Forget everything but a handler at work: it may be in the middle of writing a claim."""
         del exc  # whose fault it was makes no difference
         self._transport = None
-        self._reader = None
-        self._queue.clear()
+        self._end_reading()
+        self._forget_queue()
         self._deadline = _NEVER
         self._owner.closed(self)
 
@@ -169,7 +171,7 @@ class Connection(asyncio.Protocol):
             return
         entry = self._queue.popleft()
         if isinstance(entry, Refused):
-            self._refuse(entry.status)
+            self._refuse(entry)
             return
         self._busy = True
         self._owner.spawn(self._handle(entry))
@@ -180,6 +182,9 @@ class Connection(asyncio.Protocol):
         except Exception:
             _log.exception("the handler failed on %s %s", received.request.method, received.request.path)
             response = plain(HTTPStatus.INTERNAL_SERVER_ERROR)
+        finally:
+            # Not when the client leaves: the handler holds the body for as long as it is at work.
+            self._owner.budget.give_back(len(received.request.body))
         self._busy = False
         if self._transport is None:
             return
@@ -200,21 +205,32 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _refuse(self, refused: Refused) -> None:
         """Answer with an error, then wait a little: closing at once could destroy the answer."""
         assert self._transport is not None  # noqa: S101 - the callers have just looked
-        self._transport.write(encode(plain(status), closing=True))
+        self._transport.write(encode(refused.response, closing=True, without_body=refused.to_head))
         self._wait, self._deadline = Wait.LINGER, self._loop.time() + self._limits.linger
 
     def _end_input(self, status: HTTPStatus) -> None:
+        self._end_reading()
+        self._refuse(Refused(plain(status)))
+
+    def _end_reading(self) -> None:
+        """Take no more requests; one that has begun can no longer become whole."""
         self._input_ended = True
-        self._reader = None
-        self._refuse(status)
+        if self._reader is not None:
+            self._reader.drop()
+            self._reader = None
+
+    def _forget_queue(self) -> None:
+        held = sum(len(entry.request.body) for entry in self._queue if isinstance(entry, Received))
+        self._queue.clear()
+        self._owner.budget.give_back(held)
 
     def _close(self) -> None:
         assert self._transport is not None  # noqa: S101 - the callers have just looked
-        self._queue.clear()
-        self._input_ended = True
+        self._end_reading()
+        self._forget_queue()
         self._wait, self._deadline = Wait.END, self._loop.time() + self._limits.answer
         self._transport.close()
 

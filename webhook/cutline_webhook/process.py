@@ -23,7 +23,7 @@ from cutline_webhook.policies import PolicyStore
 from cutline_webhook.probes import probes
 from cutline_webhook.proposing import ProposalMaker
 from cutline_webhook.readiness import Readiness
-from cutline_webhook.server import Server
+from cutline_webhook.server import Limits, Server
 from cutline_webhook.stamping import Stamper
 from cutline_webhook.tls import serving_context
 
@@ -69,8 +69,8 @@ async def _serve(
     metrics.watch_clock(lambda: client.clock_skew)
     metrics.watch_policies(policies.age)
     app, drafter = _app(client, settings, identity, policies, readiness, metrics)
-    server = Server(app.handle, context)
-    probe_server = Server(probes(metrics, readiness.unready), None)
+    server = Server(app.handle, context, refuse_early=app.refuse_early)
+    probe_server = Server(probes(metrics, readiness.unready), None, Limits(body_bytes=0))
     async with _background(identity.run(), policies.run(), drafter.run()):
         await probe_server.start(metrics_listen.host, metrics_listen.port)
         port = await server.start(listen.host, listen.port)

@@ -30,7 +30,7 @@ from cutline.kube.access import Access, AccessReviewer, SigningVerb, signing
 from cutline.kube.errors import NotFound
 from cutline.kube.world import WorldReader
 
-MOST_LIVE = 20  # proposals of one proposer in one namespace that are not over yet
+MOST_LIVE = 40  # proposals of one proposer in one namespace that are not over yet
 _MOST_BROUGHT = 64  # changes that a client may bring; each is read and checked live
 
 

@@ -11,9 +11,31 @@ import ssl
 from collections.abc import Coroutine
 
 from cutline_webhook.connection import Connection
-from cutline_webhook.messages import JSON, TEXT, Handler, HttpRequest, HttpResponse, Limits, plain
+from cutline_webhook.messages import (
+    JSON,
+    TEXT,
+    EarlyCheck,
+    Handler,
+    HttpHead,
+    HttpRequest,
+    HttpResponse,
+    Limits,
+    plain,
+)
+from cutline_webhook.parsing import BodyBudget
 
-__all__ = ["JSON", "TEXT", "Handler", "HttpRequest", "HttpResponse", "Limits", "Server", "plain"]
+__all__ = [
+    "JSON",
+    "TEXT",
+    "EarlyCheck",
+    "Handler",
+    "HttpHead",
+    "HttpRequest",
+    "HttpResponse",
+    "Limits",
+    "Server",
+    "plain",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +43,23 @@ _log = logging.getLogger(__name__)
 class Server:
     """Serves `handler` on one address. One instance is started once and drained once."""
 
-    def __init__(self, handler: Handler, ssl_context: ssl.SSLContext | None, limits: Limits | None = None) -> None:
-        """Without `ssl_context` it serves plain HTTP."""
+    def __init__(
+        self,
+        handler: Handler,
+        ssl_context: ssl.SSLContext | None,
+        limits: Limits | None = None,
+        *,
+        refuse_early: EarlyCheck | None = None,
+    ) -> None:
+        """Without `ssl_context` it serves plain HTTP.
+
+        `refuse_early` sees the head of each request: where it answers, that is the answer, the body
+        is thrown away as it comes, and the connection ends.
+        """
         self.handler = handler
+        self.refuse_early = refuse_early
         self.limits = limits if limits is not None else Limits()
+        self.budget = BodyBudget(self.limits.held_bytes)
         self._ssl_context = ssl_context
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
