@@ -1,18 +1,20 @@
-"""The target as it stands now: read live, compared with what was signed."""
+"""The targets as they stand now: read live, compared with what was signed."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cutline.api.policies import policies_of
 from cutline.domain.change import Change
-from cutline.domain.effect import Effect
+from cutline.domain.effect import Action, Effect
 from cutline.domain.effects import baseline_of
 from cutline.domain.errors import MissingFact, Unrecognised
 from cutline.domain.kind import Role, kind_named
 from cutline.domain.live import Live, World
-from cutline.domain.policy import MatchedLine, crossed_lines
+from cutline.domain.policy import MatchedLine, Policies, crossed_lines, in_order
 from cutline.domain.proposal import SignedChange
+from cutline.domain.target import Target
 from cutline.domain.tree import ABSENT, digest, lookup
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import POLICIES
@@ -21,15 +23,16 @@ from cutline_cli.session import Session
 from cutline_cli.standing import Record
 
 _REVISION = "deployment.kubernetes.io/revision"
+_AT_ONCE = 8  # targets that are read at the same time
 
 
 @dataclass(frozen=True, slots=True)
 class LiveTarget:
-    """What could be read of a proposal's own target.
+    """What could be read of one target of a proposal.
 
     `live` is `None` where there is nothing to read, and `problem` says why; `drift` names
     what is no longer as it was signed, `None` if that is unknown; `lines` are those of
-    today's policies that the change crosses.
+    today's policies that the changes to it cross.
     """
 
     live: Live | None
@@ -38,13 +41,67 @@ class LiveTarget:
     lines: tuple[MatchedLine, ...] = ()
 
 
-async def read_live(session: Session, record: Record) -> LiveTarget:
-    """The proposal's own target, as far as this user may read it."""
-    entry = main_entry(record)
-    if entry is None:
-        return LiveTarget(None, "no change of this proposal is about its target")
-    target = entry.change.target
-    reader = WorldReader(session.client, session.system_namespace)
+@dataclass(frozen=True, slots=True)
+class LiveTargets:
+    """What could be read of a proposal's targets, its own first; `unread` says of how many nobody looked at."""
+
+    seen: Mapping[Target, LiveTarget]
+    unread: int = 0
+
+    @property
+    def is_one(self) -> bool:
+        return len(self.seen) + self.unread == 1
+
+    @property
+    def drift(self) -> tuple[str, ...] | None:
+        """What has drifted of any target; `None` if nothing is known to have, and of some nothing is known."""
+        found = tuple(
+            text if self.is_one else f"{target}: {text}"
+            for target, live in self.seen.items()
+            for text in live.drift or ()
+        )
+        unknown = not self.seen or any(live.drift is None for live in self.seen.values())
+        return found or (None if unknown else ())
+
+    @property
+    def lines(self) -> tuple[MatchedLine, ...]:
+        return in_order(line for live in self.seen.values() for line in live.lines)
+
+
+async def read_live(session: Session, record: Record) -> LiveTargets:
+    """The proposal's targets, as far as this user may read them; in a drain its node, for pods come and go."""
+    targets = _by_target(record)
+    watched = _watched(record, targets)
+    reader, policies = WorldReader(session.client, session.system_namespace), await _policies(session)
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(target: Target) -> LiveTarget:
+        async with turns:
+            return await _read_target(reader, target, targets[target], policies)
+
+    lives = await asyncio.gather(*map(read, watched))
+    return LiveTargets(dict(zip(watched, lives, strict=True)), len(targets) - len(watched))
+
+
+def _by_target(record: Record) -> dict[Target, list[SignedChange]]:
+    """The entries about each target, those about the proposal's own first."""
+    main = main_entry(record)
+    targets: dict[Target, list[SignedChange]] = {} if main is None else {main.change.target: []}
+    for entry in record.proposal.changes:
+        targets.setdefault(entry.change.target, []).append(entry)
+    return targets
+
+
+def _watched(record: Record, targets: Mapping[Target, list[SignedChange]]) -> list[Target]:
+    if record.proposal.action is not Action.DRAIN:
+        return list(targets)
+    stays = [target for target, entries in targets.items() if not any(entry.change.removes_pod for entry in entries)]
+    return stays or list(targets)[:1]
+
+
+async def _read_target(
+    reader: WorldReader, target: Target, entries: list[SignedChange], policies: Policies | None
+) -> LiveTarget:
     try:
         live = await reader.live(kind_named(target.group, target.kind), target.namespace, target.name)
     except Unrecognised as error:
@@ -54,7 +111,8 @@ async def read_live(session: Session, record: Record) -> LiveTarget:
     except Forbidden:
         return LiveTarget(None, "you may not read it")
     world = await _world(reader, live)
-    return LiveTarget(live, drift=drift_of(entry, world), lines=await _lines(session, entry, world))
+    drift = tuple(dict.fromkeys(text for entry in entries for text in drift_of(entry, world)))
+    return LiveTarget(live, drift=drift, lines=_lines(entries, world, policies))
 
 
 async def _world(reader: WorldReader, live: Live) -> World:
@@ -65,14 +123,24 @@ async def _world(reader: WorldReader, live: Live) -> World:
         return World(live)
 
 
-async def _lines(session: Session, entry: SignedChange, world: World) -> tuple[MatchedLine, ...]:
-    """What policies demand today; those who may not read them see what was pinned."""
+async def _policies(session: Session) -> Policies | None:
+    """Today's policies; those who may not read them see what was pinned."""
     try:
         trees = await session.client.list(POLICIES)
     except Forbidden:
+        return None
+    return policies_of(tuple(trees), is_fresh=True)
+
+
+def _lines(entries: list[SignedChange], world: World, policies: Policies | None) -> tuple[MatchedLine, ...]:
+    """What policies demand today."""
+    if policies is None:
         return ()
-    policies = policies_of(tuple(trees), is_fresh=True)
-    return crossed_lines(entry.change, entry.effects - {Effect.LOOSENING}, world, policies)
+    return in_order(
+        line
+        for entry in entries
+        for line in crossed_lines(entry.change, entry.effects - {Effect.LOOSENING}, world, policies)
+    )
 
 
 def main_entry(record: Record) -> SignedChange | None:

@@ -1,6 +1,6 @@
 """Reading proposals, sign-offs and uses from the API server."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cutline.api.proposals import proposal_of
@@ -12,6 +12,7 @@ from cutline.domain.signoff import Signoff, of_proposal
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import ADMITTED_CHANGES, PROPOSALS, SIGNOFFS
 from cutline_cli.exits import CliError, Missing
+from cutline_cli.rejections import Rejection, rejected_before
 from cutline_cli.session import Session
 from cutline_cli.standing import Record
 
@@ -57,6 +58,26 @@ async def read_records(session: Session, namespace: str | None) -> tuple[Record,
             )
         )
     return tuple(sorted(records, key=lambda record: (record.proposal.created, record.proposal.key), reverse=True))
+
+
+async def read_rejections(session: Session, record: Record) -> tuple[Rejection, ...] | None:
+    """Standing rejections of other proposals here about the same targets; `None` if they may not be read."""
+    namespace = record.proposal.namespace
+    try:
+        trees = await session.client.list(PROPOSALS, namespace)
+        signoffs = _readable(session, await session.client.list(SIGNOFFS, namespace))
+    except Forbidden:
+        return None
+    return rejected_before(record.proposal, _stamped(trees), signoffs)
+
+
+def _stamped(trees: _Trees) -> Iterator[Proposal]:
+    """The proposals that the gate stamped; `list` warns of the others."""
+    for tree in trees:
+        try:
+            yield proposal_of(tree)
+        except BadObject:
+            continue
 
 
 async def _uses(session: Session, proposal: Proposal) -> tuple[Use, ...] | None:

@@ -10,15 +10,14 @@ from cutline.kube.resources import SIGNOFFS
 from cutline_cli.exits import CliError, ExitCode, Refused, UsageError
 from cutline_cli.manifests import JsonObject, signoff
 from cutline_cli.records import read_record
-from cutline_cli.rendering.diff import capped
-from cutline_cli.rendering.screen import WIDTH, entry_lines, labelled
+from cutline_cli.rendering.entries import change_lines
+from cutline_cli.rendering.screen import WIDTH, labelled
 from cutline_cli.session import Session
 from cutline_cli.standing import Record
 from cutline_cli.targets import signoff_names
 
 _FEWEST_DIGITS = 16
 _ALGORITHM = "sha256:"
-_MOST_DIFF_LINES = 12
 _WORDS = {Decision.APPROVE: "approve", Decision.REJECT: "reject", Decision.REVOKE: "revoke"}
 
 
@@ -73,10 +72,9 @@ def _confirm(
     if not console.is_interactive:
         raise Refused(f"nobody can be asked here: add --yes to {word} {record.proposal.digest}")
     proposal = record.proposal
-    lines = [line for entry in proposal.changes for line in entry_lines(entry, WIDTH)]
     console.show(labelled(word, f"{proposal.action.value}, proposed by {proposal.proposer.username}"))
     console.show(labelled("digest", proposal.digest))
-    console.show(capped(lines, _MOST_DIFF_LINES, f"kubectl cutline diff {record.name} -n {proposal.namespace}"))
+    console.show(change_lines(proposal, WIDTH))
     for key, value in narrow.items():
         console.show(labelled("only", f"{key}: {', '.join(value) if isinstance(value, list) else value}"))
     if not console.asks_for(f"{word} exactly this? Type yes:", "yes"):

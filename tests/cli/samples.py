@@ -6,13 +6,13 @@ from typing import Any
 from cutline.api.proposals import stamped_spec
 from cutline.api.users import stamp_of
 from cutline.domain.actions import scale_down
-from cutline.domain.change import Change, Verb
+from cutline.domain.change import Change, End, Verb
 from cutline.domain.difference import Field
-from cutline.domain.effect import Action
+from cutline.domain.effect import Action, Effect
 from cutline.domain.kind import DEPLOYMENT
 from cutline.domain.live import Live, World, live_of
 from cutline.domain.policy import Policies
-from cutline.domain.proposal import Emergency, Proposal
+from cutline.domain.proposal import Emergency, Proposal, SignedChange
 from cutline.domain.render import signed_change
 from cutline.domain.requirement import Including, Requirement
 from cutline.domain.signoff import Decision, Signoff
@@ -47,8 +47,22 @@ def scale_down_change(new: int = 2) -> Change:
     return scale_down.render(World(live()), new)[0]
 
 
-def update(*fields: Field) -> Change:
-    return Change(Target("apps", "Deployment", "shop", "checkout", "d-1"), Verb.UPDATE, fields)
+def update(*fields: Field, name: str = "checkout", kind: str = "Deployment") -> Change:
+    return Change(Target("apps", kind, "shop", name, "d-1"), Verb.UPDATE, fields)
+
+
+def entry(change: Change, *effects: Effect) -> SignedChange:
+    return SignedChange(change, frozenset(effects), {}, "")
+
+
+def eviction(name: str, end: End | None = None) -> SignedChange:
+    pod = Target("", "Pod", "shop", name, f"uid-{name}")
+    return entry(Change(pod, Verb.EVICT, end=end or End()), Effect.POD_REMOVAL)
+
+
+def mark(*fields: Field, name: str = "node-1") -> SignedChange:
+    """A node that is marked for a drain."""
+    return entry(Change(Target("", "Node", "", name, "n-1"), Verb.UPDATE, fields), Effect.DRAIN)
 
 
 def proposal(name: str = "scaledown-checkout", **fields: Any) -> Proposal:

@@ -1,5 +1,6 @@
 """Whole commands, from the words typed to the text printed, against a played API server."""
 
+import io
 import json
 import stat
 import sys
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cutline.domain.difference import Field
+from cutline.domain.effect import Effect
+from cutline.domain.tree import ABSENT
 from cutline_cli.__main__ import main
 from cutline_cli.exits import ExitCode
 from tests.cli.api_server import PlayedApiServer, serving
-from tests.cli.samples import AGENT, ALICE, SAM
+from tests.cli.samples import AGENT, ALICE, SAM, deployment, entry, proposal, tree_of, update
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
 # Plays kubectl: sends the scale that its words ask for to whatever its kubeconfig names.
@@ -32,6 +36,13 @@ except urllib.error.HTTPError as error:
     sys.exit("error: " + json.load(error)["message"])
 print("scaled for real")
 """
+
+
+class _Typed(io.StringIO):
+    """What somebody types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -198,3 +209,50 @@ def test_an_uninstall_that_does_not_last_is_an_error(
     server.restored = {_CONFIGURATIONS[0]}
     assert main(["uninstall", "--yes"]) == ExitCode.ERROR
     assert "cutline-gate has come back" in capsys.readouterr().err
+
+
+def test_show_says_what_was_rejected_before(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("fewer", "again"):
+        main(["propose", "scale-down", "deploy/checkout", "--replicas", "2", "--summary", "x", "--name", name])
+    server.user = SAM
+    main(["reject", "fewer", "--reason", "not at noon", "--yes"])
+    capsys.readouterr()
+    assert main(["show", "again"]) == ExitCode.OK
+    assert "before   rejected by sam in proposal fewer, " in capsys.readouterr().out
+    main(["show", "again", "-o", "json"])
+    (rejection,) = json.loads(capsys.readouterr().out)["rejectedBefore"]
+    assert (rejection["proposal"], rejection["by"]) == ("fewer", "sam")
+
+
+def test_whoever_confirms_is_told_every_change(
+    server: PlayedApiServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = [
+        entry(update(Field("/metadata/annotations", ABSENT, {f"a{number}": "x" for number in range(99)}))),
+        entry(update(Field("/spec/replicas", 6, 2)), Effect.SCALE_DOWN),
+        entry(update(Field("/spec/replicas", 3, 0), name="zdb"), Effect.SCALE_DOWN),
+    ]
+    made = proposal("fewer", uid="uid-fewer", changes=tuple(hidden))
+    server.objects["/apis/cutline.dev/v1alpha1/namespaces/shop/remediationproposals/fewer"] = tree_of(made)
+    monkeypatch.setattr(sys, "stdin", _Typed("no\n"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["approve", "fewer", "--reason", "x"]) == ExitCode.REFUSED
+    assert "ScaleDown of deployment/zdb (shop), replicas 3 -> 0" in capsys.readouterr().out
+
+
+def test_targets_are_each_read_live(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    zdb = deployment(3)
+    zdb["metadata"] = {**zdb["metadata"], "name": "zdb"}
+    server.objects["/apis/apps/v1/namespaces/shop/deployments/zdb"] = zdb
+    both = [
+        entry(update(Field("/spec/replicas", 6, 2)), Effect.SCALE_DOWN),
+        entry(update(Field("/spec/replicas", 3, 0), name="zdb"), Effect.SCALE_DOWN),
+        entry(update(Field("/spec/replicas", 3, 0), name="gone"), Effect.SCALE_DOWN),
+    ]
+    made = proposal("fewer", uid="uid-fewer", changes=tuple(both))
+    server.objects["/apis/cutline.dev/v1alpha1/namespaces/shop/remediationproposals/fewer"] = tree_of(made)
+    assert main(["show", "fewer"]) == ExitCode.OK
+    screen = capsys.readouterr().out
+    assert "now      deployment/checkout (shop): 6 replicas, 6 ready" in screen
+    assert "         deployment/zdb (shop): 3 replicas, 3 ready" in screen
+    assert "         deployment/gone (shop): it does not exist any more" in screen

@@ -10,7 +10,7 @@ from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.user import User
-from cutline_cli.live_target import LiveTarget, drift_of, main_entry
+from cutline_cli.live_target import LiveTarget, LiveTargets, drift_of, main_entry
 from cutline_cli.rendering.screen import View, screen
 from cutline_cli.standing import Record, phase_of, standing_now
 from cutline_cli.visible import columns, visible
@@ -27,7 +27,9 @@ _LONG = {
 
 def drawn(subject: Record, *, viewer: User = SAM, target: LiveTarget | None = None) -> list[str]:
     standing: Standing = standing_now(subject, HUMANS, NOW)
-    seen = target or LiveTarget(live(), drift=())
+    main = main_entry(subject)
+    assert main is not None
+    seen = LiveTargets({main.change.target: target or LiveTarget(live(), drift=())})
     return [line.text for line in screen(View(subject, standing, seen, viewer, HUMANS, NOW))]
 
 
@@ -35,7 +37,8 @@ def test_the_gate_speaks_first_and_the_proposer_last() -> None:
     lines = drawn(record())
     change = lines.index("THE CHANGE, as the gate has rendered it")
     why = next(index for index, line in enumerate(lines) if line.startswith("WHY, in the words of"))
-    assert lines[change + 1 : change + 5] == [
+    assert lines[change + 1 : change + 6] == [
+        "ScaleDown of deployment/checkout (shop), replicas 6 -> 2",
         "deployment/checkout (shop), uid d-1",
         "@ spec.replicas",
         "- 6",

@@ -204,9 +204,6 @@ def test_a_large_integer_survives_being_written_down() -> None:
     assert change_from_canonical(change.canonical, FIELD) == change
 
 
-# BUG (reported): a double from 2^53 to 10^21 is written with the digits that tell it apart, which read as another
-# integer. Kubernetes' own kinds hold no doubles, and the effect is a denial.
-@pytest.mark.xfail(reason="BUG: a large double is read back as another integer")
 def test_a_large_double_survives_being_written_down() -> None:
     change = make.make_change(None, Field("/spec/x", ABSENT, 6.358241927523678e16))
     assert change_from_canonical(change.canonical, FIELD) == change

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-
 from demo.transcript import beginning, recorded, timeless
 
 pytestmark = pytest.mark.e2e

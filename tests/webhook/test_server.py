@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 
+from cutline_webhook.parsing import BodyBudget, Received, RequestReader
 from cutline_webhook.server import JSON, HttpRequest, HttpResponse, Limits
 from tests.webhook.conftest import Run
 from tests.webhook.http_client import RawClient, get, post
@@ -105,6 +107,22 @@ def test_chunked_bodies_are_put_together_and_limited(run: Run) -> None:
     run(scenario())
 
 
+def test_a_body_in_tiny_pieces_takes_no_more_than_is_counted() -> None:
+    reader = RequestReader(Limits(), (), BodyBudget(MIB))
+    pieces = b"2\r\nxx\r\n" * 50_000
+    tracemalloc.start()
+    try:
+        reader.feed(b"POST / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n")
+        reader.feed(pieces)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * 100_000
+    (received,) = reader.feed(b"0\r\n\r\n")
+    assert isinstance(received, Received)
+    assert received.request.body == b"x" * 100_000
+
+
 def test_a_client_that_asks_first_is_told_to_continue_in_its_turn(run: Run) -> None:
     async def scenario() -> None:
         gate = Gate()
@@ -147,6 +165,8 @@ def test_a_client_that_asks_first_for_too_much_is_refused_at_once(run: Run) -> N
         (b"POST / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost : w\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: w\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\n\r\nx", 413),  # nothing but a way to have it held
+        (b"GET / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", 413),
         (b"GET / HTTP/1.1\r\nHost: w\r\nExpect: miracles\r\n\r\n", 417),
         (b"GET / HTTP/1.1\r\nHost: w\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: w\r\n" + b"X: 1\r\n" * 20_000 + b"\r\n", 431),
@@ -306,11 +326,12 @@ def test_a_failing_handler_is_a_500_and_a_log_line(run: Run, caplog: pytest.LogC
         raise RuntimeError("secret detail")
 
     async def scenario() -> None:
-        async with serving(fail) as (_, port), RawClient(port) as client:
+        async with serving(fail) as (server, port), RawClient(port) as client:
             for _ in range(2):
-                reply = await client.ask(get("/x"))
+                reply = await client.ask(post(b"x"))
                 assert reply.status == 500
                 assert b"secret" not in reply.body
+                assert server.budget.held == 0
 
     with caplog.at_level(logging.ERROR):
         run(scenario())

@@ -27,7 +27,7 @@ from cutline.domain.verdict import Conclusion, Evaluation, Objection, Verdict
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import KubeError, NotFound
 from cutline.kube.resources import PROPOSALS
-from cutline.kube.world import WorldReader
+from cutline.kube.world import WorldReader, readable
 from cutline_webhook.policies import PolicyStore
 from cutline_webhook.proposing import Draft, ProposalMaker
 
@@ -133,7 +133,7 @@ class Drafter:
             existing = await self._reader.proposal(namespace, name)
         except NotFound:
             mine = await self._client.list(PROPOSALS, label_selector=f"{DRAFT_LABEL}={_hash(wish.actor.username)}")
-            return len(mine) < MOST_PER_ACTOR
+            return sum(self._now() < proposal.decide_by for proposal in readable(mine)) < MOST_PER_ACTOR
         is_same = any(entry.change.digest == wish.change.digest for entry in existing.changes)
         is_current = self._now() < existing.decide_by
         if (is_same and is_current) or await self._reader.signoffs(existing):

@@ -5,7 +5,8 @@ import argparse
 from cutline_cli.command import Command
 from cutline_cli.exits import ExitCode
 from cutline_cli.records import read_record
-from cutline_cli.rendering.screen import WIDTH, entry_lines
+from cutline_cli.rendering.entries import entry_lines
+from cutline_cli.rendering.screen import WIDTH
 from cutline_cli.session import Session
 
 

@@ -125,7 +125,9 @@ def kubectl_command(words: Sequence[str]) -> KubectlCommand:
         if verb in _VERBS:
             return KubectlCommand(program, verb, (*where, *rest[length:]))
     known = ", ".join(" ".join(verb) for verb in _VERBS)
-    raise UsageError(f"`kubectl {' '.join(rest[:2])}` cannot be rehearsed; put the verb first (or -n NAMESPACE), one of: {known}")
+    raise UsageError(
+        f"`kubectl {' '.join(rest[:2])}` cannot be rehearsed; put the verb first (or -n NAMESPACE), one of: {known}"
+    )
 
 
 def _split_leading_namespace(words: list[str]) -> tuple[list[str], list[str]]:

@@ -1,101 +1,21 @@
-"""What a change touches, how it is undone, and which command comes next. Pure."""
+"""Which command comes next, for whoever looks. Pure."""
 
-from collections.abc import Mapping
-
-from cutline.domain.actions.drain import UNSCHEDULABLE
 from cutline.domain.actions.scale_down import REPLICAS
-from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Action
 from cutline.domain.lifecycle import Phase
 from cutline.domain.narrowing import Narrowing
-from cutline.domain.tree import ABSENT
 from cutline.domain.user import User
-from cutline_cli.live_target import LiveTarget, main_entry, removed_pods, revision_of
+from cutline_cli.live_target import main_entry, removed_pods
 from cutline_cli.standing import Record
 from cutline_cli.targets import where
 
-TAINTS = "/spec/taints"
 _SHOWN_DIGITS = 16
-_SHOWN_PODS = 6
 
 
 def short_digest(digest: str) -> str:
     """As many digits of a digest as `approve --digest` asks for at least."""
     algorithm, _, digits = digest.partition(":")
     return f"{algorithm}:{digits[:_SHOWN_DIGITS]}"
-
-
-def touched(record: Record, live: LiveTarget) -> list[str]:
-    """The pods that the change would end, as far as it says."""
-    pods = removed_pods(tuple(entry.change for entry in record.proposal.changes))
-    if pods:
-        more = f" and {len(pods) - _SHOWN_PODS} more" if len(pods) > _SHOWN_PODS else ""
-        return [f"ends {len(pods)} pod{'s' if len(pods) != 1 else ''}: {', '.join(pods[:_SHOWN_PODS])}{more}"]
-    match record.proposal.action:
-        case Action.SCALE_DOWN:
-            return [_scaled(record)]
-        case Action.ROLLBACK | Action.RESTART:
-            return [f"replaces every pod of the workload ({_running(live)} now)"]
-        case Action.DRAIN:
-            return [_marked(record)]
-        case _:
-            return ["ends no pod by itself"]
-
-
-def _marked(record: Record) -> str:
-    """What a mark alone does; the pods that a drain evicts itself stand in its changes."""
-    entry = main_entry(record)
-    if entry is None or entry.change.verb is not Verb.UPDATE:
-        return "ends every pod on the node"
-    if any(field.is_within(TAINTS) for field in entry.change.fields):
-        return "ends every pod on the node that does not tolerate the taint, whatever its disruption budget"
-    return "marks the node; no pod has to leave it now"
-
-
-def _scaled(record: Record) -> str:
-    entry = main_entry(record)
-    field = entry.change.field(REPLICAS) if entry else None
-    if field is None or not isinstance(field.old, int) or not isinstance(field.new, int):
-        return "may end pods of the workload"
-    return f"ends {field.old - field.new} of {field.old} pods; the controller chooses which"
-
-
-def _running(live: LiveTarget) -> str:
-    if live.live is None:
-        return "an unknown number"
-    status: Mapping[str, object] = live.live.tree.get("status") or {}
-    return str(status.get("replicas", status.get("currentNumberScheduled", 0)))
-
-
-def undo(record: Record, live: LiveTarget) -> list[str]:
-    """How the change is taken back, and what cannot be."""
-    entry = main_entry(record)
-    if entry is None:
-        return []
-    target, change = entry.change.target, entry.change
-    # The end of an object has no other side; a pod's owner makes a new one.
-    if change.verb is not Verb.UPDATE and record.proposal.action is not Action.DRAIN:
-        return ["not possible: what is gone is gone, its owner may make a new one"]
-    match record.proposal.action:
-        case Action.SCALE_DOWN:
-            field = change.field(REPLICAS)
-            before = 1 if field is None or field.old is ABSENT else field.old
-            return [f"kubectl scale {where(target)} --replicas={before}"]
-        case Action.ROLLBACK:
-            revision = revision_of(live.live) if live.live else ""
-            to = f" --to-revision={revision}" if revision else ""
-            again = "(that is a rollback too, and replaces the pods again)"
-            return [f"kubectl rollout undo {where(target)}{to}", again]
-        case Action.DRAIN if not _marks_otherwise(change):
-            gone = "(evicted pods stay gone; their owners make new ones)"
-            return [f"kubectl uncordon {record.proposal.target.name}", gone]
-        case _:
-            return ["put the old values back, as shown above"]
-
-
-def _marks_otherwise(change: Change) -> bool:
-    """Whether a node is marked by something that an uncordon does not take away."""
-    return any(not field.is_within(UNSCHEDULABLE) for field in change.fields)
 
 
 def next_command(
@@ -125,6 +45,9 @@ def command_of(record: Record, narrowing: Narrowing) -> str:
     if entry is None:
         return ""
     change = entry.change
+    # No single command does several changes, but for a drain, which is one of many evictions.
+    if len(record.proposal.changes) > 1 and record.proposal.action is not Action.DRAIN:
+        return ""
     match record.proposal.action:
         case Action.SCALE_DOWN if len(change.fields) == 1 and change.field(REPLICAS) is not None:
             replicas = max(change.fields[0].new, narrowing.replicas or 0)

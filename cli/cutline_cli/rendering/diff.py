@@ -1,10 +1,11 @@
 """A change as people read it, from the canonical text that is signed and from nothing else.
 
-Scalars stand as old and new value, structures as YAML with the lines that differ. Long
-lines are folded, never cut: a difference at the end of a line must be seen too.
+Scalars stand as old and new value, texts in quotes; structures as YAML with the lines that
+differ. Long lines are folded, never cut: a difference at the end of a line must be seen too.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,13 +14,19 @@ import yaml
 
 from cutline.domain.change import Change, End, Verb
 from cutline.domain.difference import Field
+from cutline.domain.proposal import SignedChange
 from cutline.domain.tree import ABSENT, segments
 from cutline_cli.rendering.lines import Line, Tone
+from cutline_cli.rendering.weight import by_weight, riding
 from cutline_cli.visible import pieces, visible
 
 _CONTEXT = 2
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _FOLD = "… "  # begins a line that goes on from the one above
+_RIDES = " (rides along)"
+# Whoever reads `1e3` or `0o7` takes it for a number, though not every YAML does.
+_LIKE_A_NUMBER = re.compile(r"[-+.]?\d[\da-fA-FxoO_.eE+:-]*|[-+]?\.?(inf|nan)", re.IGNORECASE)
+ENDED = {Verb.EVICT: "evicted", Verb.DELETE: "deleted"}
 _TONES = {"+": Tone.ADDED, "-": Tone.REMOVED, " ": Tone.PLAIN}
 
 
@@ -28,27 +35,26 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    style = "|" if "\n" in text else "'" if _LIKE_A_NUMBER.fullmatch(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _represent_text)
 
 
-def change_lines(change: Change, width: int) -> list[Line]:
-    """What the change does to its object, in lines of at most `width` columns."""
-    if change.verb is Verb.UPDATE:
-        return [line for field in change.fields for line in _field_lines(field, width)]
-    return [Line(f"- {ending_of(change)}", Tone.REMOVED)]
+def entry_blocks(entry: SignedChange, width: int) -> list[list[Line]]:
+    """The lines of each changed field, the most consequential field first."""
+    rides = riding(entry)
+    return [list(_field_lines(field, width, field.path in rides)) for field in by_weight(entry)]
 
 
 def ending_of(change: Change) -> str:
     """How an object ends, in words."""
-    word = "evicted" if change.verb is Verb.EVICT else "deleted"
-    return f"{change.target} is {word}{_terms(change.end)}"
+    return f"{change.target} is {ENDED[change.verb]}{terms(change.end)}"
 
 
-def _terms(end: End | None) -> str:
+def terms(end: End | None) -> str:
+    """How an object is ended, as far as the request says."""
     if end is None:
         return ""
     grace = "" if end.grace_seconds is None else f", with {end.grace_seconds}s of grace"
@@ -67,8 +73,9 @@ def field_name(path: str) -> str:
     return name
 
 
-def _field_lines(field: Field, width: int) -> Iterator[Line]:
-    yield from (Line(text, Tone.HEADING) for text in _folded("@ ", field_name(field.path), width))
+def _field_lines(field: Field, width: int, rides: bool) -> Iterator[Line]:
+    name = field_name(field.path) + (_RIDES if rides else "")
+    yield from (Line(text, Tone.HEADING) for text in _folded("@ ", name, width))
     for sign, text in _signed_lines(field):
         tone = _TONES.get(sign, Tone.QUIET)
         yield from (Line(piece, tone) for piece in _folded(f"{sign} ", text, width))
@@ -95,9 +102,16 @@ def _signed_lines(field: Field) -> Iterator[tuple[str, str]]:
 def _yaml_lines(value: Any) -> list[str]:
     if value is ABSENT:
         return []
+    if not _is_structure(value) and not (isinstance(value, str) and "\n" in value):
+        return [scalar_text(value)]
     text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=True, width=10**9, indent=2)
     # A scalar alone is a document, which YAML ends with three dots.
     return text.removesuffix("...\n").rstrip("\n").split("\n")
+
+
+def scalar_text(value: Any) -> str:
+    """A scalar as JSON, in which `"3"`, `3`, `"true"` and `true` are four things."""
+    return "none" if value is ABSENT else json.dumps(value, ensure_ascii=False)
 
 
 def _is_structure(value: Any) -> bool:
@@ -109,11 +123,3 @@ def _folded(prefix: str, text: str, width: int) -> Iterator[str]:
     yield prefix + first
     for piece in rest:
         yield prefix + _FOLD + piece
-
-
-def capped(lines: list[Line], most: int, hint: str) -> list[Line]:
-    """At most `most` lines; the last then says how many are left out, and where to read them."""
-    if len(lines) <= most:
-        return lines
-    left_out = len(lines) - (most - 1)
-    return [*lines[: most - 1], Line(f"… {left_out} more lines: {hint}", Tone.WARNING)]

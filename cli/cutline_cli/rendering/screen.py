@@ -9,26 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from cutline.domain.change import Verb
 from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
+from cutline.domain.effect import Action
 from cutline.domain.lifecycle import Phase, Standing
-from cutline.domain.proposal import SignedChange
+from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.user import HumanPredicate, User
-from cutline_cli.live_target import LiveTarget, state_words
-from cutline_cli.rendering.advice import next_command, touched, undo
-from cutline_cli.rendering.diff import capped, change_lines, ending_of
+from cutline_cli.live_target import LiveTargets, state_words
+from cutline_cli.rejections import Rejection
+from cutline_cli.rendering.advice import next_command
+from cutline_cli.rendering.consequences import touched, undo
+from cutline_cli.rendering.entries import change_lines
+from cutline_cli.rendering.fitting import counted
 from cutline_cli.rendering.lines import BLANK, Line, Tone
 from cutline_cli.rendering.times import ago, left, moment
 from cutline_cli.rendering.why import own_words, why_lines
 from cutline_cli.standing import Record, counts, phase_of, reviewed, signed_of
-from cutline_cli.visible import shortened, words
+from cutline_cli.visible import words
 
 WIDTH = 80
 _LABEL = 9
-_MOST_DIFF_LINES = 14
 _MOST_SIGNOFFS = 3
-_UID_DIGITS = 8
+_MOST_TARGETS = 5
 _VERBS = {Decision.APPROVE: "approved", Decision.REJECT: "REJECTED", Decision.REVOKE: "REVOKED"}
 
 
@@ -38,10 +40,11 @@ class View:
 
     record: Record
     standing: Standing
-    live: LiveTarget
+    live: LiveTargets
     viewer: User
     humans: HumanPredicate | None
     now: datetime
+    rejections: tuple[Rejection, ...] | None = ()
 
     @property
     def is_reviewed(self) -> bool:
@@ -92,8 +95,8 @@ def _head(view: View) -> Iterator[Line]:
     proposal = view.record.proposal
     target = f"{proposal.target.kind.lower()}/{proposal.target.name}"
     signed = "unsigned" if proposal.emergency else f"signed {signed_of(view.standing)}"
-    title = f"{proposal.action.value} of {target}: {view.phase.value}, {signed}"
-    yield Line(shortened(title, WIDTH), Tone.HEADING)
+    title = f"{proposal.action.value} of {target}{_and_others(proposal)}: {view.phase.value}, {signed}"
+    yield from (Line(text, Tone.HEADING) for text in words(title, WIDTH))
     by = f"{proposal.name} in {proposal.namespace}, by {proposal.proposer.username}"
     yield from labelled("proposal", f"{by}, {ago(proposal.created, view.now)}")
     yield Line(f"{'digest':<{_LABEL}}{proposal.digest}")
@@ -105,60 +108,67 @@ def _head(view: View) -> Iterator[Line]:
         yield from labelled("ALARM", _emergency(view), Tone.WARNING)
 
 
+def _and_others(proposal: Proposal) -> str:
+    """How many objects beside the named target are changed; a drain's pods are what a drain is."""
+    own = (proposal.target.group, proposal.target.kind, proposal.target.name)
+    others = {
+        entry.change.target
+        for entry in proposal.changes
+        if (entry.change.target.group, entry.change.target.kind, entry.change.target.name) != own
+        and not (proposal.action is Action.DRAIN and entry.change.removes_pod)
+    }
+    return f" and {counted(len(others), 'other object')}" if others else ""
+
+
 def _emergency(view: View) -> str:
     text = f"called as an emergency by {view.record.proposal.proposer.username} alone"
     return f"{text}; somebody else has reviewed it" if view.is_reviewed else f"{text}; nobody else has reviewed it yet"
 
 
 def _change(view: View) -> Iterator[Line]:
-    proposal = view.record.proposal
     yield Line("THE CHANGE, as the gate has rendered it", Tone.HEADING)
-    # A drain ends many pods: one line for each, where a single one can have two.
-    shown = _entry_in_brief if len(proposal.changes) > 1 else _entry_in_full
-    lines = [line for entry in proposal.changes for line in shown(entry)]
-    hint = f"kubectl cutline diff {proposal.name} -n {proposal.namespace}"
-    yield from capped(lines, _MOST_DIFF_LINES, hint)
-
-
-def entry_lines(entry: SignedChange, width: int) -> Iterator[Line]:
-    """One signed change: the very object, and what happens to it."""
-    target = entry.change.target
-    if entry.change.verb is Verb.UPDATE:
-        yield Line(f"{target}, uid {target.uid}")
-        yield from change_lines(entry.change, width)
-        return
-    for text in words(f"- {ending_of(entry.change)}", width):
-        yield Line(text, Tone.REMOVED)
-    yield Line(f"  uid {target.uid}")
-
-
-def _entry_in_full(entry: SignedChange) -> Iterator[Line]:
-    return entry_lines(entry, WIDTH)
-
-
-def _entry_in_brief(entry: SignedChange) -> Iterator[Line]:
-    if entry.change.verb is Verb.UPDATE:
-        yield from entry_lines(entry, WIDTH)
-        return
-    uid = f", uid {entry.change.target.uid[:_UID_DIGITS]}…"
-    yield Line(shortened(f"- {ending_of(entry.change)}", WIDTH - len(uid)) + uid, Tone.REMOVED)
+    yield from change_lines(view.record.proposal, WIDTH)
 
 
 def _world(view: View) -> Iterator[Line]:
     live = view.live
-    if live.live is None:
-        yield from labelled("now", live.problem, Tone.WARNING)
-    else:
-        yield from labelled("now", ", ".join(state_words(live.live)))
+    yield from _now(live)
     if view.phase in (Phase.USED, Phase.COMPLETED):
         yield from labelled("", "after this proposal was used")
     elif live.drift:
         yield from labelled("DRIFTED", f"{'; '.join(live.drift)}: approvals no longer count", Tone.WARNING)
-    elif live.live is not None:
-        yield from labelled("", "as it was when this was proposed")
+    elif live.drift is not None:
+        yield from labelled("", f"as {'it was' if live.is_one else 'they were'} when this was proposed")
     for label, texts in (("touches", touched(view.record, live)), ("undo", undo(view.record, live))):
         for index, text in enumerate(texts):
             yield from labelled("" if index else label, text)
+    yield from _before(view)
+
+
+def _now(live: LiveTargets) -> Iterator[Line]:
+    """The state of each target; of many only the first, and the number of the others."""
+    label = "now"
+    for target, seen in list(live.seen.items())[:_MOST_TARGETS]:
+        text = seen.problem if seen.live is None else ", ".join(state_words(seen.live))
+        tone = Tone.WARNING if seen.live is None else Tone.PLAIN
+        yield from labelled(label, text if live.is_one else f"{target}: {text}", tone)
+        label = ""
+    more = len(live.seen) - _MOST_TARGETS
+    if more > 0:
+        yield from labelled(label, f"and {counted(more, 'more target')}")
+    if live.unread:
+        yield from labelled(label, f"and {counted(live.unread, 'pod')}, not looked at: they come and go")
+
+
+def _before(view: View) -> Iterator[Line]:
+    """That somebody has said no to the like of it already."""
+    if view.rejections is None:
+        yield from labelled("before", "unknown: you may not list the proposals here")
+    elif view.rejections:
+        latest, *others = view.rejections
+        also = f"; and {counted(len(others), 'more rejection')}" if others else ""
+        text = f"rejected by {latest.by} in proposal {latest.proposal}, {ago(latest.at, view.now)}{also}"
+        yield from labelled("before", text, Tone.WARNING)
 
 
 def _signatures(view: View) -> Iterator[Line]:

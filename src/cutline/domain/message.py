@@ -21,14 +21,13 @@ _MOST_LINES = 10
 _LONGEST_LINE = 1000
 _INDENT = 11  # of what continues after a label
 _PENDING = frozenset({Objection.APPROVALS_MISSING})
-_ELSEWHERE = frozenset({Objection.NOT_EXACT, Objection.DRIFTED})
 
 
 def denial(verdict: Verdict, now: datetime, system_namespace: str, node: str = "") -> str:
     """What the sender of a denied request reads; `node` is where a pod to be removed runs."""
     if verdict.conclusion is Conclusion.UNDECIDED:
         return _undecided(verdict)
-    lines = [_headline(verdict)]
+    lines = _wrapped("", _headline(verdict))
     lines += _labelled("line:", _line_texts(verdict))
     nearest = _nearest(verdict)
     if nearest is not None:
@@ -57,7 +56,7 @@ def _headline(verdict: Verdict) -> str:
     change = verdict.change
     if change is None:
         return "This change needs a signed proposal."
-    return _clip(f"{headline_of(change, verdict.effects)} needs a signed proposal.", WIDTH)
+    return f"{headline_of(change, verdict.effects)} needs a signed proposal."
 
 
 def _line_texts(verdict: Verdict) -> list[str]:
@@ -97,14 +96,16 @@ def _missing(evaluation: Evaluation) -> list[str]:
 
 def _nearest(verdict: Verdict) -> Evaluation | None:
     """The proposal worth telling about: of those that sign these effects of this object, the one
-    for this very change, else the one with the least against it. Another change of another
-    state of the object is none of them."""
-    about = [
-        one
-        for one in verdict.evaluations
-        if one.entry.effects >= verdict.effects and not {finding.objection for finding in one.findings} >= _ELSEWHERE
-    ]
+    for this very change, else the one with the least against it."""
+    about = [one for one in verdict.evaluations if one.entry.effects >= verdict.effects and not _is_past(one)]
     return min(about, key=lambda one: not _is_exact(one, verdict), default=None)
+
+
+def _is_past(evaluation: Evaluation) -> bool:
+    """About another change of another state of the object, and used up or never signed."""
+    objections = {finding.objection for finding in evaluation.findings}
+    is_idle = not evaluation.counted or Objection.SPENT in objections
+    return is_idle and objections >= {Objection.NOT_EXACT, Objection.DRIFTED}
 
 
 def _is_exact(evaluation: Evaluation, verdict: Verdict) -> bool:
@@ -148,7 +149,12 @@ def _labelled(label: str, texts: Iterable[str], *, cap: bool = True) -> list[str
 
 def _wrapped(start: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=start, subsequent_indent=" " * _INDENT, max_lines=2, placeholder=" ..."
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * (_INDENT if start else 2),
+        max_lines=3,
+        placeholder=" ...",
     )
 
 

@@ -11,7 +11,8 @@ from enum import StrEnum
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import apply
 from cutline.domain.effect import Action, Effect, gating_actions
-from cutline.domain.kind import Role
+from cutline.domain.errors import MissingFact
+from cutline.domain.kind import POLICY, Role
 from cutline.domain.live import World
 from cutline.domain.requirement import Requirement
 from cutline.domain.selector import EVERYTHING, LabelSelector
@@ -150,7 +151,9 @@ def _applies(policy: Policy, line: Line, world: World, labels: Mapping[str, str]
 def reaches(policy: Policy, world: World) -> bool:
     """Whether the target stands where the policy draws its lines."""
     if world.live.kind.namespaced:
-        return world.namespace is not None and policy.selects_namespace(world.namespace.labels)
+        if world.namespace is None:
+            raise MissingFact(f"the namespace of {world.live.target} was not read")
+        return policy.selects_namespace(world.namespace.labels)
     return world.live.kind.cluster_word in policy.cluster
 
 
@@ -179,9 +182,13 @@ def left_lines(change: Change, world: World, policies: Policies) -> tuple[Matche
             own = [policy for policy in policies.items if policy.name == world.live.target.name]
             return _all_lines(own) if _loosens_policy(change, world) else ()
         case Role.DEFINITION:
-            return _all_lines(policies.items) if _touches_spec_or_ends(change) else ()
+            return _all_lines(policies.items) if _touches_spec_or_ends(change) and _is_ours(world) else ()
         case _:
             return _lines_that_lose_their_object(change, world, policies)
+
+
+def _is_ours(world: World) -> bool:
+    return world.live.target.name.endswith(f".{POLICY.group}")
 
 
 def _all_lines(policies: Iterable[Policy]) -> tuple[MatchedLine, ...]:

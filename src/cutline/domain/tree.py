@@ -25,8 +25,11 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
+_EXACT = 2.0**53
+
+
 def canonical(tree: Any) -> str:
-    """The one text of a tree: RFC 8785, but with every integer exact.
+    """The one text of a tree: RFC 8785, but with every number exact.
 
     RFC 8785 knows numbers only as doubles. Kubernetes has 64-bit integers, and one that was
     rounded would be signed as another.
@@ -38,6 +41,9 @@ def canonical(tree: Any) -> str:
             return json.dumps(tree)
         case int():
             return str(tree)
+        case float() if abs(tree) >= _EXACT:
+            # In digits it would be read back as an integer, and a double of that size is none.
+            return repr(tree)
         case float():
             return rfc8785.dumps(tree).decode()
         case Mapping():

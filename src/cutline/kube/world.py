@@ -113,7 +113,7 @@ class WorldReader:
     async def live_proposals_of(self, proposer: User, namespace: str, now: datetime) -> int:
         """How many of somebody's proposals in a namespace may still be decided or used."""
         trees = await self._client.list(PROPOSALS, namespace)
-        mine = (one for one in _readable(trees) if one.proposer.is_same_as(proposer))
+        mine = (one for one in readable(trees) if one.proposer.is_same_as(proposer))
         return sum(now <= one.decide_by + MAX_VALID_FOR for one in mine)
 
     async def claim(self, name: str) -> Claim | None:
@@ -134,7 +134,7 @@ class WorldReader:
         proposals = [
             proposal
             for trees in listings
-            for proposal in _readable(trees)
+            for proposal in readable(trees)
             if _names(proposal, target) and not proposal.is_terminating
         ]
         own = [proposal for proposal in proposals if proposal.proposer.is_same_as(actor)]
@@ -159,7 +159,7 @@ def ref_of(kind: Kind) -> ResourceRef:
     return ResourceRef(kind.group, kind.version, kind.resource, namespaced=kind.namespaced)
 
 
-def _readable(trees: Iterable[JsonObject]) -> Iterable[Proposal]:
+def readable(trees: Iterable[JsonObject]) -> Iterable[Proposal]:
     """The proposals that the gate stamped; what it did not stamp authorises nothing."""
     for tree in trees:
         try:
