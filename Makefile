@@ -53,13 +53,15 @@ lint: $(STAMP) ## style, types, layers, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python hack/sync_crds.py --check
+	$(BIN)/python hack/exempt_identities.py --check
 
 fmt: $(STAMP) ## bring the code into the house's form
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-generate: $(STAMP) ## write the chart's copies of the definitions anew
+generate: $(STAMP) ## write anew what is made from other files: the chart's definitions, a page
 	$(BIN)/python hack/sync_crds.py
+	$(BIN)/python hack/exempt_identities.py
 
 verify: lint ## what a reviewer's machine checks before reading
 

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from cutline.domain.difference import Field
-from cutline.domain.effect import Effect
+from cutline.domain.effect import Action, Effect
 from cutline.domain.tree import ABSENT
 from cutline_cli.__main__ import main
 from cutline_cli.exits import ExitCode
 from tests.cli.api_server import PlayedApiServer, serving
-from tests.cli.samples import AGENT, ALICE, SAM, deployment, entry, proposal, tree_of, update
+from tests.cli.samples import AGENT, ALICE, SAM, deployment, entry, eviction, mark, proposal, tree_of, update
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
 # Plays kubectl: sends the scale that its words ask for to whatever its kubeconfig names.
@@ -256,3 +256,16 @@ def test_targets_are_each_read_live(server: PlayedApiServer, capsys: pytest.Capt
     assert "now      deployment/checkout (shop): 6 replicas, 6 ready" in screen
     assert "         deployment/zdb (shop): 3 replicas, 3 ready" in screen
     assert "         deployment/gone (shop): it does not exist any more" in screen
+
+
+def test_a_drain_looks_at_its_node_and_not_at_the_pods_that_come_and_go(
+    server: PlayedApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pods = [eviction(f"web-{number}") for number in range(9)]
+    changes = (mark(Field("/spec/unschedulable", ABSENT, True)), *pods)
+    made = proposal("empty", uid="uid-empty", action=Action.DRAIN, changes=changes)
+    server.objects["/apis/cutline.dev/v1alpha1/namespaces/shop/remediationproposals/empty"] = tree_of(made)
+    server.objects["/api/v1/nodes/node-1"] = {"kind": "Node", "metadata": {"name": "node-1", "uid": "n-1"}, "spec": {}}
+    assert main(["show", "empty"]) == ExitCode.OK
+    assert "node/node-1: readiness unknown, takes pods\n         and 9 pods, not looked at" in capsys.readouterr().out
+    assert not [path for _, path, _ in server.requests if "/pods/" in path]
