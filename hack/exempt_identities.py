@@ -9,19 +9,20 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "exempt-i
 _HEAD = """\
 # Exempt identities
 
-Kubernetes' own controllers carry out what people ordered; the gate judges the order, not the carrying out. Each row is one
-exact user name doing one thing to one resource, with what would break without it. All of them must show a credential id
-(`authentication.kubernetes.io/credential-id`), which plain impersonation does not have, and the controllers also the group
-of their service accounts. The API server applies the rows itself, as match conditions, so that these requests never wait for
-the webhook; the webhook applies them again. None of these identities can propose, sign, or use a proposal.
+Kubernetes' own controllers carry out what people ordered; the gate judges the order, not the carrying out. Each row
+is one exact user name doing one thing to one resource, with what would break without it. All of them must show a
+credential id (`authentication.kubernetes.io/credential-id`), which plain impersonation does not have, and the
+controllers also the group of their service accounts. The API server applies the rows itself, as match conditions,
+so that these requests never wait for the webhook; the webhook applies them again. None of these identities can
+propose, sign, or use a proposal.
 
-A kubelet deletes the pods of its own node (`system:node:` and the pod's node name, in the group `system:nodes`), and keeps
-the labels of its own Node through its status. No credential id is demanded of kubelets: some clusters' authenticators give
-them none.
+A kubelet deletes the pods of its own node (`system:node:` and the pod's node name, in the group `system:nodes`),
+and keeps the labels of its own Node through its status. No credential id is demanded of kubelets: some clusters'
+authenticators give them none.
 
-An installation adds rows with the chart's `exempt`, for an autoscaler's service account, say. Where the controller manager
-runs without accounts of its own (`--use-service-account-credentials=false`), none of these rows fits it, and rolling updates
-in gated namespaces stop: turn that on before you install Cutline.
+An installation adds rows with the chart's `exempt`, for an autoscaler's service account, say. Where the controller
+manager runs without accounts of its own (`--use-service-account-credentials=false`), none of these rows fits it,
+and rolling updates in gated namespaces stop: turn that on before you install Cutline.
 
 | user | may | without it |
 |---|---|---|

@@ -6,6 +6,7 @@ process meanwhile is never signalled. It refuses to find processes by name.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -23,6 +24,13 @@ KILL_AFTER_S = 30.0
 
 # Children of this very process: they must be reaped, or they would linger as zombies.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@atexit.register
+def _let_go() -> None:
+    """What still runs now outlives this process on purpose, and Python need not warn of it."""
+    for child in _children.values():
+        child.returncode = child.poll() or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ A new version of Kubernetes that brings a new resource or subresource fails here
 has said what a write to it does to production. `UNGATED` is what no gated effect comes from, or
 comes from it only through a write that is asked about. `NOT_YET` is what the design gates and the
 rules do not: every row of it is an open hole, and goes away with the rule that closes it. `LABELS_ONLY`
-is updated past us unless its labels change: the reason says what of the rest counts.
+is updated past us unless its labels (or owners, or what else its condition names) change: the reason says
+what of the rest counts. `SOME_ONLY` is asked about for some objects alone, by the condition of that name.
 
 A key is RESOURCE[.GROUP][/SUBRESOURCE], with the operations it speaks of; without any it speaks
 of all that the API server serves.
@@ -55,8 +56,7 @@ UNGATED: Mapping[str, str] = {
     "priorityclasses.scheduling.k8s.io": _CLASS,
     "runtimeclasses.node.k8s.io": _CLASS,
     "limitranges": _CLASS,
-    "resourcequotas": "refuses what is new; what runs stays",
-    "resourcequotas/status": _OWN_WRITER,
+    "resourcequotas DELETE": "then less is refused; what runs stays",
     # Nodes and namespaces.
     "nodes CREATE": _ADDS,
     "nodes/proxy": _INSIDE,
@@ -123,7 +123,6 @@ UNGATED: Mapping[str, str] = {
     "validatingadmissionpolicybindings.admissionregistration.k8s.io": _EXEMPT,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": _EXEMPT,
     "customresourcedefinitions.apiextensions.k8s.io CREATE": _ADDS,
-    "customresourcedefinitions.apiextensions.k8s.io/status": _OWN_WRITER,
     "flowschemas.flowcontrol.apiserver.k8s.io": "slows requests down; whoever waits too long is refused",
     "flowschemas.flowcontrol.apiserver.k8s.io/status": _OWN_WRITER,
     "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": "slows requests down",
@@ -169,12 +168,14 @@ NOT_YET: Mapping[str, str] = {
     "secrets UPDATE": "DisableFeature",
     "persistentvolumeclaims UPDATE": "Delete: finalizers and owners",
     "persistentvolumes UPDATE": "Delete: the reclaim policy says what becomes of the data",
+    # What weighs against a change stays.
+    "resourcequotas/status": "it is the status that is enforced: one that counts sign-offs stops every objection",
     # Drain.
     "devicetaintrules.resource.k8s.io": "Drain: evicts the pods of a device",
 }
 
 LABELS_ONLY: Mapping[str, str] = {
-    "pods": "open: a missing owner has it deleted by the garbage collector, a deadline by its kubelet (Restart)",
+    "pods": "with its owners and its deadline; the rest of a spec that may change ends nothing that runs",
     "namespaces": "its spec holds finalizers, acted on only while it ends",
     "deployments.apps/status": "nobody removes anything because of it",
     "statefulsets.apps/status": "nobody removes anything because of it",
@@ -184,6 +185,15 @@ LABELS_ONLY: Mapping[str, str] = {
     "namespaces/finalize": "acted on only while the namespace ends",
     "nodes/status": "open: not-ready, whoever wrote it, is answered by a NoExecute taint (Drain)",
     "pods/status": "open: a phase Failed, whoever wrote it, ends the pod for its controller (Restart)",
+}
+
+# By the name of the condition: which objects of a resource are asked about, and why the others are not.
+SOME_ONLY: Mapping[str, Mapping[str, str]] = {
+    "counts-our-kinds": {"resourcequotas": "any other quota refuses what is new; what runs stays"},
+    "our-definitions-by-others": {
+        "customresourcedefinitions.apiextensions.k8s.io/status": "other people's, and the API server's own word on ours",
+    },
+    "cutlines-deleted-or-changed": {"customresourcedefinitions.apiextensions.k8s.io": "other people's definitions"},
 }
 
 # Rules for what is not served; harmless.
@@ -270,20 +280,31 @@ def test_nothing_is_both_asked_about_and_left_out(cluster: Cluster) -> None:
 
 def test_rules_and_tables_name_only_what_is_served(cluster: Cluster) -> None:
     served = _served(cluster)
-    named = {key for table in (UNGATED, NOT_YET, LABELS_ONLY) for key in _table(table, served)}
+    named = {key for table in (UNGATED, NOT_YET, LABELS_ONLY, *SOME_ONLY.values()) for key in _table(table, served)}
     assert (_asked(cluster).keys() | named) - served.keys() <= SPARE
 
 
 def test_what_is_asked_about_for_labels_alone_is_said_to_be(cluster: Cluster) -> None:
-    found = {
+    assert _conditioned(cluster, "labels-differ") | _conditioned(cluster, "pod-may-go") == LABELS_ONLY.keys()
+
+
+def test_what_is_asked_about_for_some_objects_alone_is_said_to_be(cluster: Cluster) -> None:
+    assert {name: _conditioned(cluster, name) for name in SOME_ONLY} == {
+        name: rows.keys() for name, rows in SOME_ONLY.items()
+    }
+
+
+def _conditioned(cluster: Cluster, condition: str) -> set[str]:
+    """What is asked about under the condition of that name."""
+    return {
         _key(group, resource)
         for webhook in cluster.get("validatingwebhookconfiguration", "cutline-gate")["webhooks"]
-        if "labels-differ" in [condition["name"] for condition in webhook.get("matchConditions", [])]
+        + cluster.get("validatingwebhookconfiguration", "cutline-kinds")["webhooks"]
+        if condition in [one["name"] for one in webhook.get("matchConditions", [])]
         for rule in webhook["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    assert found == LABELS_ONLY.keys()
 
 
 def test_every_rule_is_pinned_to_one_version_that_others_are_converted_to(cluster: Cluster) -> None:
