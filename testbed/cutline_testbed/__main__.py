@@ -16,6 +16,7 @@ from cutline_testbed.errors import TestbedError
 from cutline_testbed.guidance import environment_lines, next_steps
 from cutline_testbed.install import ensure_installed, install, say_if_unanswered
 from cutline_testbed.interrupts import end_on_signals, undisturbed
+from cutline_testbed.paths import state_folders
 from cutline_testbed.report import Report
 from cutline_testbed.state import Options
 from cutline_testbed.testbed import Testbed
@@ -64,7 +65,14 @@ def _down(testbed: Testbed, arguments: argparse.Namespace) -> int:
 
 
 def _clean(testbed: Testbed, arguments: argparse.Namespace) -> int:
-    testbed.clean()
+    names = [folder.name for folder in state_folders()] if arguments.all else [testbed.name]
+    for name in names:
+        Testbed(name, report=testbed.report).clean()
+    return 0
+
+
+def _toolchain(testbed: Testbed, arguments: argparse.Namespace) -> int:
+    testbed.report.say(f"the control plane's programs are in {testbed.toolchain.path('kubectl').parent}")
     return 0
 
 
@@ -138,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--api-server-arg", action="append", default=[], metavar="ARG", help="one more API server flag")
     add("down", _down, "stop a testbed; its data stays")
     add("status", _status, "which programs run")
-    add("clean", _clean, "stop a testbed and remove its data")
+    clean = add("clean", _clean, "stop a testbed and remove its data")
+    clean.add_argument("--all", action="store_true", help="every testbed of this checkout")
+    add("toolchain", _toolchain, "build the control plane's programs, or find them built")
     add("install", _install, "install or upgrade Cutline from this checkout")
     env = add("env", _env, "print export lines for a shell")
     env.add_argument("--persona", default="admin", help="whose kubeconfig (default: %(default)s)")

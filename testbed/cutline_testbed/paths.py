@@ -31,6 +31,12 @@ def states_dir(root: Path | None = None) -> Path:
     return (root or checkout_root()) / ".testbed"
 
 
+def state_folders(root: Path | None = None) -> list[Path]:
+    """The folders of all testbeds of a checkout; locks are hidden files beside them."""
+    folder = states_dir(root)
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
 def valid_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise TestbedError(f"{name!r} is not a usable testbed name: lower-case letters, digits and inner dashes")
