@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from cutline.domain.text import visible
 from cutline_cli.rendering.lines import Line, Tone
-from cutline_cli.visible import visible
 
 _RESET = "\x1b[0m"
 _COLOURS = {

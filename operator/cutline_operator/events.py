@@ -6,12 +6,12 @@ by its successor, is one event. Losing an event loses no state: failures are log
 
 import hashlib
 import logging
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from cutline.domain.target import Target
+from cutline.domain.text import visible
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import AlreadyExists, KubeError
 from cutline.kube.resources import EVENTS, JsonObject
@@ -124,14 +124,9 @@ def event_as_tree(event: Event, moment: str) -> JsonObject:
 
 def safe_text(text: str) -> str:
     """`text` on one line, without what would move a terminal's cursor or hide characters."""
-    shown = "".join(" " if unicodedata.category(char) in _UNSEEN else char for char in text)
+    shown = visible(text)
     encoded = shown.encode("utf-8", "replace")
     return shown if len(encoded) <= _MAX_NOTE else encoded[: _MAX_NOTE - 3].decode("utf-8", "ignore") + "..."
-
-
-# Control, format (bidirectional and zero-width among them), surrogates, private use, unassigned,
-# and the separators of lines and paragraphs.
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class EventRecorder:

@@ -8,9 +8,10 @@ from cutline.domain.change import Change, End, Verb
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
 from cutline.domain.target import Target
+from cutline.domain.text import visible
 from cutline.domain.tree import ABSENT
 from cutline_cli.rendering.diff import ending_of, entry_blocks, field_name
-from cutline_cli.visible import columns, visible
+from cutline_cli.visible import columns
 from tests.cli.samples import entry, update
 
 _WIDTH = 80

@@ -9,11 +9,12 @@ from cutline.domain.lifecycle import Phase, Standing
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.signoff import Decision, Signoff
+from cutline.domain.text import visible
 from cutline.domain.user import User
 from cutline_cli.live_target import LiveTarget, LiveTargets, drift_of, main_entry
 from cutline_cli.rendering.screen import View, screen
 from cutline_cli.standing import Record, phase_of, standing_now
-from cutline_cli.visible import columns, visible
+from cutline_cli.visible import columns
 from tests.cli.samples import AGENT, ALICE, EMERGENCY, HUMANS, NOW, SAM, live, record, signoff
 
 _LONG = {

@@ -13,13 +13,14 @@ from cutline.domain.kind import DEPLOYMENT
 from cutline.domain.live import live_of
 from cutline.domain.proposal import SignedChange
 from cutline.domain.target import Target
+from cutline.domain.text import visible
 from cutline.domain.tree import ABSENT
 from cutline_cli.live_target import LiveTarget, LiveTargets, main_entry
 from cutline_cli.rejections import Rejection
 from cutline_cli.rendering.advice import next_command
 from cutline_cli.rendering.screen import View, screen
 from cutline_cli.standing import Record, phase_of, standing_now
-from cutline_cli.visible import columns, visible
+from cutline_cli.visible import columns
 from tests.cli.samples import AGENT, HUMANS, NOW, SAM, deployment, entry, eviction, live, mark, record, update
 
 _HINT = "kubectl cutline diff scaledown-checkout -n shop"

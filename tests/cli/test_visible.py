@@ -6,9 +6,10 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutline.domain.text import visible
 from cutline_cli.console import Console
 from cutline_cli.rendering.lines import Line, Tone
-from cutline_cli.visible import columns, pieces, shortened, visible, words
+from cutline_cli.visible import columns, pieces, shortened, words
 
 # Control, format (bidirectional and zero-width are among them), surrogates, separators.
 _NEVER = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -191,7 +191,7 @@ LABELS_ONLY: Mapping[str, str] = {
 SOME_ONLY: Mapping[str, Mapping[str, str]] = {
     "counts-our-kinds": {"resourcequotas": "any other quota refuses what is new; what runs stays"},
     "our-definitions-by-others": {
-        "customresourcedefinitions.apiextensions.k8s.io/status": "other people's, and the API server's own word on ours",
+        "customresourcedefinitions.apiextensions.k8s.io/status": "other people's, and what the API server says of ours",
     },
     "cutlines-deleted-or-changed": {"customresourcedefinitions.apiextensions.k8s.io": "other people's definitions"},
 }

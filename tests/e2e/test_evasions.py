@@ -17,7 +17,6 @@ from tests.e2e.cluster import (
     MERGE,
     SYSTEM,
     Cluster,
-    await_true,
     line,
     proposal,
     scale_down,

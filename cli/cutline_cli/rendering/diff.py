@@ -15,10 +15,11 @@ import yaml
 from cutline.domain.change import Change, End, Verb
 from cutline.domain.difference import Field
 from cutline.domain.proposal import SignedChange
+from cutline.domain.text import visible
 from cutline.domain.tree import ABSENT, segments
 from cutline_cli.rendering.lines import Line, Tone
 from cutline_cli.rendering.weight import by_weight, riding
-from cutline_cli.visible import pieces, visible
+from cutline_cli.visible import pieces
 
 _CONTEXT = 2
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

@@ -13,7 +13,7 @@ from cutline.domain.duration import EMERGENCY_VALID_FOR, MAX_VALID_FOR, format_d
 from cutline.domain.effect import Effect
 from cutline.domain.kind import Role
 from cutline.domain.render import action_of, headline_of
-from cutline.domain.text import visible
+from cutline.domain.text import visible_beginning
 from cutline.domain.verdict import Conclusion, Evaluation, Objection, Verdict
 
 WIDTH = 80
@@ -39,7 +39,7 @@ def denial(verdict: Verdict, now: datetime, system_namespace: str, node: str = "
 
 def warning(verdict: Verdict) -> str:
     """What the sender of a request that passes under a `Warn` policy reads, on one line."""
-    return visible(f"Cutline: {_headline(verdict)}", 120)
+    return visible_beginning(f"Cutline: {_headline(verdict)}", 120)
 
 
 def _undecided(verdict: Verdict) -> str:
@@ -160,7 +160,7 @@ def _wrapped(start: str, text: str) -> list[str]:
 
 def _shown(lines: Iterable[str]) -> str:
     """Names are other people's choice too: nothing in them may move the reader's terminal."""
-    return "\n".join(visible(line, _LONGEST_LINE) for line in lines)
+    return "\n".join(visible_beginning(line, _LONGEST_LINE) for line in lines)
 
 
 def _clip(text: str, width: int) -> str:

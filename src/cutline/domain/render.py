@@ -17,7 +17,7 @@ from cutline.domain.errors import BadObject
 from cutline.domain.live import World
 from cutline.domain.policy import Policies
 from cutline.domain.proposal import MAX_RENDERED_BYTES, SignedChange
-from cutline.domain.text import visible
+from cutline.domain.text import visible_beginning
 from cutline.domain.tree import ABSENT, canonical, segments
 
 
@@ -126,7 +126,7 @@ def summary_of(change: Change, effects: Iterable[Effect]) -> str:
     parts = [_field_summary(field) for field in fields[:_MOST_FIELDS]]
     if len(change.fields) > _MOST_FIELDS:
         parts.append(f"{len(change.fields) - _MOST_FIELDS} more fields")
-    return visible(f"{what} of {change.target}: " + ", ".join(parts), _LONGEST_SUMMARY)
+    return visible_beginning(f"{what} of {change.target}: " + ", ".join(parts), _LONGEST_SUMMARY)
 
 
 def _field_summary(field: Field) -> str:
@@ -138,7 +138,7 @@ def _field_summary(field: Field) -> str:
 def _value(value: object) -> str:
     if value is ABSENT:
         return "(none)"
-    return visible(canonical(value), _LONGEST_VALUE)
+    return visible_beginning(canonical(value), _LONGEST_VALUE)
 
 
 def headline_of(change: Change, effects: Iterable[Effect]) -> str:
