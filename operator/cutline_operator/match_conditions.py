@@ -64,6 +64,12 @@ FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
 COUNTS_OUR_KINDS = Condition(
     "counts-our-kinds", "object.?spec.?hard.orValue({}).exists(key, key.endsWith('.cutline.dev'))"
 )
+SAYS_IT_COUNTS_OUR_KINDS = Condition(
+    "counts-our-kinds",
+    "object.?status.?hard.orValue({}).exists(key, key.endsWith('.cutline.dev'))"
+    " && !(request.userInfo.username in"
+    " ['system:apiserver', 'system:serviceaccount:kube-system:resourcequota-controller'])",
+)
 # The API server itself says of a definition whether it is established.
 OUR_DEFINITIONS_BY_OTHERS = Condition(
     "our-definitions-by-others",

@@ -76,6 +76,8 @@ def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> 
         for name, rule, condition in (
             # Where a quota leaves no room for a rejection, nobody can object.
             ("quotas", _rule_of("", "v1", (_CREATE, _UPDATE), "resourcequotas"), conditions.COUNTS_OUR_KINDS),
+            # What is enforced is the status.
+            ("usage", _rule_of("", "v1", (_UPDATE,), "resourcequotas/status"), conditions.SAYS_IT_COUNTS_OUR_KINDS),
             # A definition that is not served any more takes every rejection with it.
             (
                 "definitions",

@@ -382,24 +382,6 @@ def test_rights_that_come_back_let_the_signed_change_through(cluster: Cluster) -
     assert len(cluster.admitted(name)) == 1
 
 
-def test_a_quota_that_leaves_no_room_for_a_claim_is_a_denial(cluster: Cluster) -> None:
-    ns = cluster.namespace()
-    cluster.deployment(ns)
-    name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
-    quota = ("quota", "no-claims", "-n", SYSTEM)
-    cluster.kubectl("admin", "create", *quota, "--hard=count/admittedchanges.cutline.dev=0").must_pass()
-    try:
-        await_true(
-            lambda: "used" in cluster.get("quota", "no-claims", SYSTEM).get("status", {}), "the quota was in force"
-        )
-        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(_UNDECIDED)
-        assert cluster.replicas(ns) == 4
-        assert cluster.admitted(name) == []
-    finally:
-        cluster.kubectl("admin", "delete", *quota).must_pass()
-    await_true(lambda: cluster.kubectl("agent", *_scale(ns, 2)).passed, "the signed change passed after all")
-
-
 # While the rest of the cluster comes and goes.
 
 

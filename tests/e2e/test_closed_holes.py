@@ -5,6 +5,7 @@ controller is refused, and what stood before still stands. The numbers in bracke
 the list of bypasses.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -382,3 +383,23 @@ def test_cutlines_definitions_do_not_cease_to_be_served_by_their_status(cluster:
     path = f"{_DEFINITIONS}/{kind}.cutline.dev/status"
     unserved = {"status": {"conditions": [], "acceptedNames": {"plural": "", "kind": ""}}}
     cluster.send("mallory", "PATCH", path, unserved, MERGE).must_be_refused("written by the API server alone")
+
+
+def test_a_replica_set_keeps_the_labels_by_which_its_deployment_knows_it(cluster: Cluster) -> None:
+    """Let go, an old one would be no revision any more, and a current one anybody's to adopt."""
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1, images=2)
+    for replica_set in cluster.items("replicasets", "-n", ns):
+        name = replica_set["metadata"]["name"]
+        cluster.kubectl("agent", "label", "replicaset", name, "-n", ns, "app-").must_be_refused("ScaleDown")
+        cluster.kubectl("agent", "label", "replicaset", name, "-n", ns, "note=x").must_pass()
+
+
+def test_the_status_of_a_quota_does_not_keep_anybody_from_objecting(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.kubectl("admin", "create", "quota", "other", "-n", ns, "--hard=count/configmaps=50").must_pass()
+    await_true(lambda: "used" in (cluster.get("resourcequota", "other", ns).get("status") or {}), "it was in force")
+    counts = {"count/signoffs.cutline.dev": "0"}
+    status = json.dumps({"status": {"hard": counts, "used": counts}})
+    patch = ("patch", "resourcequota", "other", "-n", ns, "--subresource=status", "--type=merge", "-p", status)
+    cluster.kubectl("mallory", *patch).must_be_refused("must not count Cutline's own kinds")

@@ -168,8 +168,6 @@ NOT_YET: Mapping[str, str] = {
     "secrets UPDATE": "DisableFeature",
     "persistentvolumeclaims UPDATE": "Delete: finalizers and owners",
     "persistentvolumes UPDATE": "Delete: the reclaim policy says what becomes of the data",
-    # What weighs against a change stays.
-    "resourcequotas/status": "it is the status that is enforced: one that counts sign-offs stops every objection",
     # Drain.
     "devicetaintrules.resource.k8s.io": "Drain: evicts the pods of a device",
 }
@@ -189,7 +187,10 @@ LABELS_ONLY: Mapping[str, str] = {
 
 # By the name of the condition: which objects of a resource are asked about, and why the others are not.
 SOME_ONLY: Mapping[str, Mapping[str, str]] = {
-    "counts-our-kinds": {"resourcequotas": "any other quota refuses what is new; what runs stays"},
+    "counts-our-kinds": {
+        "resourcequotas": "any other quota refuses what is new; what runs stays",
+        "resourcequotas/status": "any other quota refuses what is new; what runs stays",
+    },
     "our-definitions-by-others": {
         "customresourcedefinitions.apiextensions.k8s.io/status": "other people's, and what the API server says of ours",
     },

@@ -64,7 +64,11 @@ class ProposalMaker:
         kind = _kind_of_target(spec.child("target"))
         self._verify_namespace(draft, kind)
         if await self._reader.live_proposals_of(draft.proposer, draft.namespace, now) >= MOST_LIVE:
-            raise BadObject("spec", f"{draft.proposer.username} has {MOST_LIVE} live proposals here; withdraw some")
+            raise BadObject(
+                "spec",
+                f"{draft.proposer.username} has {MOST_LIVE} proposals here that are not over; "
+                "wait, or withdraw unsigned ones",
+            )
         judged = await self._changes(draft, action, kind)
         entries = tuple(signed_change(change, world, policies) for change, world in judged)
         verify_bounds(entries, action)

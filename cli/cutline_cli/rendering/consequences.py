@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from cutline.domain.actions.drain import UNSCHEDULABLE
+from cutline.domain.actions.ownership import OWNERS
 from cutline.domain.actions.rollback import REVISIONED, TEMPLATE
-from cutline.domain.actions.scale_down import OWNERS, REPLICAS, is_count
+from cutline.domain.actions.scale_down import REPLICAS, is_count
 from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Effect
 from cutline.domain.kind import DEPLOYMENT, Role

@@ -5,8 +5,9 @@ recognised effect depends on it.
 """
 
 from cutline.domain.actions.drain import UNSCHEDULABLE
+from cutline.domain.actions.ownership import OWNERS
 from cutline.domain.actions.rollback import TEMPLATE
-from cutline.domain.actions.scale_down import OWNERS, REPLICAS
+from cutline.domain.actions.scale_down import REPLICAS
 from cutline.domain.change import Change
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect

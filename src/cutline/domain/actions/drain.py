@@ -11,7 +11,7 @@ from typing import Any
 
 from cutline.domain.actions import pod_removal
 from cutline.domain.actions.model import EffectModel
-from cutline.domain.actions.scale_down import OWNERS
+from cutline.domain.actions.ownership import OWNERS
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply
 from cutline.domain.effect import Effect

@@ -8,7 +8,7 @@ eviction repeats while a disruption budget refuses it. They are all the removal 
 from collections.abc import Iterator
 
 from cutline.domain.actions.model import EffectModel
-from cutline.domain.actions.scale_down import OWNERS
+from cutline.domain.actions.ownership import changes_hands
 from cutline.domain.change import Change, End, Verb
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
@@ -17,9 +17,7 @@ from cutline.domain.kind import Role
 from cutline.domain.live import Live, World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.policy import Policies
-from cutline.domain.tree import ABSENT
 
-_LABELS = "/metadata/labels"
 _DEADLINE = "/spec/activeDeadlineSeconds"
 
 
@@ -30,19 +28,8 @@ def _recognise(change: Change, world: World, policies: Policies) -> bool:
 
 
 def _lets_it_go(field: Field, world: World) -> bool:
-    """Whether a written field has some controller delete the pod.
-
-    An owner that does not exist has the garbage collector delete it; a pod that no longer
-    carries its controller's labels is let go by it, and any other that selects it may adopt
-    and delete it; a deadline has the kubelet kill it.
-    """
-    if field.is_within(OWNERS) or field.is_within(_DEADLINE):
-        return True
-    had = world.live.labels
-    if field.path == _LABELS:
-        new = field.new if isinstance(field.new, dict) else {}
-        return any(new.get(key) != value for key, value in had.items())
-    return field.is_within(_LABELS) and field.old is not ABSENT
+    """Whether a written field has some controller, or the kubelet, end the pod."""
+    return changes_hands(field, world.live) or field.is_within(_DEADLINE)
 
 
 def is_harsher(requested: Change, signed: Change, default_grace_seconds: int) -> str:

@@ -9,11 +9,12 @@ who owns a workload decides over its pods, or over its very existence.
 from collections.abc import Iterator, Mapping
 
 from cutline.domain.actions.model import EffectModel
+from cutline.domain.actions.ownership import OWNERS, changes_hands
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply
 from cutline.domain.effect import Effect
 from cutline.domain.errors import BadObject
-from cutline.domain.kind import DAEMON_SET, Role
+from cutline.domain.kind import DAEMON_SET, REPLICA_SET, Role
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.policy import Policies
@@ -22,9 +23,6 @@ from cutline.domain.tree import ABSENT, lookup
 REPLICAS = "/spec/replicas"
 _DEFAULT_REPLICAS = 1  # of a workload that says nothing (apps/v1 defaulting)
 _ORDINALS = "/spec/ordinals"
-# Whoever becomes the controller of a ReplicaSet may scale it away; an owner that does not
-# exist lets the garbage collector delete what it owns.
-OWNERS = "/metadata/ownerReferences"
 _NODE_CHOICE = tuple("/spec/template/spec/" + key for key in ("nodeSelector", "affinity", "nodeName"))
 _TOLERATIONS = "/spec/template/spec/tolerations"
 # Half of a choice of nodes is another choice.
@@ -47,7 +45,14 @@ def _recognise(change: Change, world: World, policies: Policies) -> bool:
         return True
     replicas = change.field(REPLICAS)
     shrinks = replicas is not None and (not is_count(replicas.new) or _count(replicas.new) < _count(replicas.old))
-    return shrinks or any(field.is_within(path) for field in change.fields for path in (_ORDINALS, OWNERS))
+    return shrinks or any(field.is_within(_ORDINALS) or _is_given_away(field, world) for field in change.fields)
+
+
+def _is_given_away(field: Field, world: World) -> bool:
+    """Another owner of a workload, or the labels by which its Deployment knows a ReplicaSet."""
+    if field.is_within(OWNERS):
+        return True
+    return world.live.kind is REPLICA_SET and world.live.has_controller and changes_hands(field, world.live)
 
 
 def _selects_fewer_nodes(change: Change, world: World) -> bool:
