@@ -31,7 +31,8 @@ and rolling updates in gated namespaces stop: turn that on before you install Cu
 
 def _row(identity: ExemptIdentity) -> str:
     resource = f"{identity.resource}/{identity.subresource}" if identity.subresource else identity.resource
-    return f"| `{identity.username}` | {identity.operation.value} {resource} | {identity.why} |\n"
+    only = ", `spec` left as it is" if identity.metadata_only else ""
+    return f"| `{identity.username}` | {identity.operation.value} {resource}{only} | {identity.why} |\n"
 
 
 def main() -> int:

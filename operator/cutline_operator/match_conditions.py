@@ -132,9 +132,10 @@ def _sender(who: tuple[str, str, bool], identities: tuple[ExemptIdentity, ...]) 
 
 
 def _act(identity: ExemptIdentity) -> str:
+    kept = f" && !({_SPEC_DIFFERS})" if identity.metadata_only else ""
     return (
         f"(request.operation == {_quoted(identity.operation.value)}"
         f" && request.resource.group == {_quoted(identity.api_group)}"
         f" && request.resource.resource == {_quoted(identity.resource)}"
-        f" && request.?subResource.orValue('') == {_quoted(identity.subresource)})"
+        f" && request.?subResource.orValue('') == {_quoted(identity.subresource)}{kept})"
     )

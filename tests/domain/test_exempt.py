@@ -183,3 +183,11 @@ def test_an_added_identity_is_exact_too_but_shows_no_credential() -> None:
 def test_an_added_identity_of_an_unknown_operation_is_refused() -> None:
     with pytest.raises(ValueError, match="PATCH"):
         additional({"username": "keda", "operation": "PATCH", "resource": "deployments"})
+
+
+@pytest.mark.parametrize("row", [row for row in BUILT_IN if row.metadata_only], ids=described)
+def test_who_keeps_owners_writes_nothing_else(row: ExemptIdentity) -> None:
+    request = request_by(row)
+    old, owned = {"spec": {"a": 1}}, {"metadata": {"ownerReferences": []}, "spec": {"a": 1}}
+    assert exempt(replace(request, old_object=old, object=owned))
+    assert not exempt(replace(request, old_object=old, object={"spec": {"a": 2}}))

@@ -8,7 +8,7 @@ Source: Kubernetes `bootstrappolicy/controller_policy.go` for who does what.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cutline.domain.live import Live
 from cutline.domain.request import Operation, Request
@@ -25,7 +25,8 @@ class ExemptIdentity:
 
     `group` must be among the sender's groups where it is not empty. With
     `carries_credential` the sender must also show a credential id, as the real one was
-    seen to do: plain impersonation shows none. `why` is what would break without the row.
+    seen to do: plain impersonation shows none. With `metadata_only` the update must leave
+    `spec` as it is. `why` is what would break without the row.
     """
 
     username: str
@@ -36,10 +37,13 @@ class ExemptIdentity:
     group: str
     carries_credential: bool
     why: str
+    metadata_only: bool = False
 
     def accepts(self, request: Request) -> bool:
         asked = (request.operation, request.group, request.resource, request.subresource)
         if asked != (self.operation, self.api_group, self.resource, self.subresource):
+            return False
+        if self.metadata_only and (request.object or {}).get("spec") != (request.old_object or {}).get("spec"):
             return False
         return _is_sender(self, request.user)
 
@@ -59,6 +63,11 @@ def _controller(name: str, operation: Operation, resource: str, why: str, api_gr
     return ExemptIdentity(username, operation, api_group, resource, subresource, _CONTROLLERS, True, why)
 
 
+def _keeper(name: str, resource: str, why: str, api_group: str = "") -> ExemptIdentity:
+    """A controller that writes who owns an object, and nothing of what it is."""
+    return replace(_controller(name, Operation.UPDATE, resource, why, api_group), metadata_only=True)
+
+
 _DELETE, _UPDATE = Operation.DELETE, Operation.UPDATE
 
 BUILT_IN: tuple[ExemptIdentity, ...] = (
@@ -76,16 +85,16 @@ BUILT_IN: tuple[ExemptIdentity, ...] = (
     _controller("pod-garbage-collector", _DELETE, "pods", "pods of vanished nodes would stay"),
     _controller("generic-garbage-collector", _DELETE, "pods", "pods would outlive their owners"),
     _controller("namespace-controller", _DELETE, "pods", "namespaces would never finish terminating"),
-    _controller("replicaset-controller", _UPDATE, "pods", "no ReplicaSet could adopt or release a pod"),
-    _controller("replication-controller", _UPDATE, "pods", "no ReplicationController could adopt or release a pod"),
-    _controller("statefulset-controller", _UPDATE, "pods", "no StatefulSet could adopt or release a pod"),
-    _controller("daemon-set-controller", _UPDATE, "pods", "no DaemonSet could adopt or release a pod"),
-    _controller("job-controller", _UPDATE, "pods", "no Job could adopt or release a pod"),
-    _controller("generic-garbage-collector", _UPDATE, "pods", "pods could not outlive an owner on request"),
-    _controller("generic-garbage-collector", _UPDATE, "replicasets", "nor could ReplicaSets", "apps"),
-    _controller("generic-garbage-collector", _UPDATE, "deployments", "nor could Deployments", "apps"),
-    _controller("generic-garbage-collector", _UPDATE, "statefulsets", "nor could StatefulSets", "apps"),
-    _controller("generic-garbage-collector", _UPDATE, "daemonsets", "nor could DaemonSets", "apps"),
+    _keeper("replicaset-controller", "pods", "no ReplicaSet could adopt or release a pod"),
+    _keeper("replication-controller", "pods", "no ReplicationController could adopt or release a pod"),
+    _keeper("statefulset-controller", "pods", "no StatefulSet could adopt or release a pod"),
+    _keeper("daemon-set-controller", "pods", "no DaemonSet could adopt or release a pod"),
+    _keeper("job-controller", "pods", "no Job could adopt or release a pod"),
+    _keeper("generic-garbage-collector", "pods", "pods could not outlive an owner on request"),
+    _keeper("generic-garbage-collector", "replicasets", "nor could ReplicaSets", "apps"),
+    _keeper("generic-garbage-collector", "deployments", "nor could Deployments", "apps"),
+    _keeper("generic-garbage-collector", "statefulsets", "nor could StatefulSets", "apps"),
+    _keeper("generic-garbage-collector", "daemonsets", "nor could DaemonSets", "apps"),
     ExemptIdentity("system:kube-scheduler", _DELETE, "", "pods", "", "", True, "preemption would stop"),
 )
 
