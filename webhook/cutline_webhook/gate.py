@@ -69,32 +69,31 @@ class Gate:
         """
         kind = _kind_of(request)
         if kind is None:
-            verdict = undecided(Reason.UNRECOGNISED, f"the gate does not know {request.resource}")
-            return Judgement(verdict, self._clock())
+            return self.without_decision(undecided(Reason.UNRECOGNISED, f"the gate does not know {request.resource}"))
         try:
             return await self._judge_kind(kind, request, caller_is_verified)
         except NotFound:
             if request.subresource == "eviction":
                 raise
-            return Judgement(undecided(Reason.INTERNAL_ERROR, "the target cannot be found"), self._clock())
+            return self.without_decision(undecided(Reason.INTERNAL_ERROR, "the target cannot be found"))
         except Unrecognised as error:
-            return Judgement(undecided(Reason.UNRECOGNISED, str(error)), self._clock())
+            return self.without_decision(undecided(Reason.UNRECOGNISED, str(error)))
         except (CutlineError, KubeError) as error:
-            return Judgement(undecided(Reason.INTERNAL_ERROR, str(error)), self._clock())
+            return self.without_decision(undecided(Reason.INTERNAL_ERROR, str(error)))
 
     def without_decision(self, verdict: Verdict) -> Judgement:
-        """`verdict` as a judgement that looked at nothing."""
+        """`verdict` as a judgement for which no world was read."""
         return Judgement(verdict, self._clock())
 
     async def _judge_kind(self, kind: Kind, request: Request, caller_is_verified: bool) -> Judgement:
         live = await self._live(kind, request)
         # Kubernetes' own controllers carry out what was judged when somebody ordered it.
         if is_exempt(request, live, self._settings.exempt):
-            return Judgement(not_gated(Reason.EXEMPT_IDENTITY), self._clock())
+            return self.without_decision(not_gated(Reason.EXEMPT_IDENTITY))
         change = change_of(request, live)
         # Most of what arrives changes nothing that anybody signs; it costs no read at all.
         if not _needs_world(change, live):
-            return Judgement(not_gated(Reason.NO_EFFECT, change), self._clock())
+            return self.without_decision(not_gated(Reason.NO_EFFECT, change))
         return await self._judge_change(request, change, live, caller_is_verified)
 
     async def _judge_change(self, request: Request, change: Change, live: Live, caller_is_verified: bool) -> Judgement:

@@ -42,7 +42,7 @@ def evaluate(candidate: Candidate, demand: Demand, snapshot: Snapshot) -> Evalua
     options = [
         _with_entry(entry, candidate, demand, snapshot, counted, common)
         for entry in candidate.proposal.changes
-        if _same_name(entry, demand.change)
+        if entry.change.target.is_named_like(demand.change.target)
     ]
     if not options:
         return None
@@ -65,16 +65,6 @@ def counted_approvals(
 def missing_approvals(requirement: Iterable[Requirement], counted: Approvals) -> tuple[str, ...]:
     """What every requirement together still wants, each want once, in order."""
     return tuple(sorted({want for one in requirement for want in one.missing(counted.signers)}))
-
-
-def _same_name(entry: SignedChange, change: Change) -> bool:
-    signed, wanted = entry.change.target, change.target
-    return (signed.group, signed.kind, signed.namespace, signed.name) == (
-        wanted.group,
-        wanted.kind,
-        wanted.namespace,
-        wanted.name,
-    )
 
 
 def _with_entry(

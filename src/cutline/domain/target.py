@@ -20,6 +20,15 @@ class Target:
     name: str
     uid: str
 
+    def is_named_like(self, other: "Target") -> bool:
+        """The same kind, namespace and name; by its uid it may be another object."""
+        return (self.group, self.kind, self.namespace, self.name) == (
+            other.group,
+            other.kind,
+            other.namespace,
+            other.name,
+        )
+
     @property
     def kind_row(self) -> Kind:
         return kind_named(self.group, self.kind)

@@ -146,7 +146,7 @@ class WorldReader:
         names = [
             claim_name(proposal.name, proposal.uid, entry.change.digest)
             for entry in proposal.changes
-            if _same_object(entry.change.target, target)
+            if entry.change.target.is_named_like(target)
         ]
         signoffs, claims = await asyncio.gather(
             self.signoffs(proposal), asyncio.gather(*(self.claim(name) for name in names))
@@ -169,12 +169,8 @@ def readable(trees: Iterable[JsonObject]) -> Iterable[Proposal]:
 
 
 def _names(proposal: Proposal, target: Target) -> bool:
-    return any(_same_object(entry.change.target, target) for entry in proposal.changes)
-
-
-def _same_object(one: Target, other: Target) -> bool:
-    """The same name, whatever the uid: that it is another object now is worth saying."""
-    return (one.group, one.kind, one.namespace, one.name) == (other.group, other.kind, other.namespace, other.name)
+    """By name, whatever the uid: that it is another object now is worth saying."""
+    return any(entry.change.target.is_named_like(target) for entry in proposal.changes)
 
 
 def _is_owned_by(tree: JsonObject, uid: str) -> bool:
