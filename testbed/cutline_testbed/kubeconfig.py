@@ -6,10 +6,9 @@ It refuses to touch a user's own kubeconfig; each identity gets a file of its ow
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from pathlib import Path
-
-import yaml
 
 from cutline_testbed.pki import Credential, write_private
 
@@ -33,7 +32,8 @@ def write_kubeconfig(
         "current-context": context,
     }
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(path, yaml.safe_dump(document, sort_keys=False).encode())
+    # JSON is YAML too, and leaves no doubt which of its words are numbers.
+    write_private(path, json.dumps(document, indent=2).encode())
 
 
 def certificate_login(credential: Credential) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Upstream:
         return await self._answer(request) if self._answer else web.json_response({"kind": "Thing"})
 
 
-def rehearse(upstream: Upstream, scenario: Scenario) -> None:
+def rehearse(upstream: Upstream, scenario: Scenario, namespace: str = "shop") -> None:
     """Run `scenario` with a proxy before `upstream`, a client, and the proxy's address."""
 
     async def run() -> None:
@@ -52,7 +52,7 @@ def rehearse(upstream: Upstream, scenario: Scenario) -> None:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
             endpoint = Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", "shop", None, None, None)
-            async with rehearsing(endpoint, _UsersToken(), "shop") as rehearsal, aiohttp.ClientSession() as client:
+            async with rehearsing(endpoint, _UsersToken(), namespace) as rehearsal, aiohttp.ClientSession() as client:
                 await scenario(rehearsal, client, address_of(rehearsal))
         finally:
             await runner.cleanup()
@@ -82,6 +82,17 @@ def test_it_is_for_the_owner_of_the_kubeconfig_alone() -> None:
 
     rehearse(upstream, scenario)
     assert [path for _, path, _, _ in upstream.seen] == ["/api"]
+
+
+def test_its_kubeconfig_is_json_so_that_no_name_is_read_as_a_number() -> None:
+    """kubectl takes a bare 901e71, which PyYAML writes for that namespace's name, for a number."""
+    kept: list[object] = []
+
+    async def scenario(rehearsal: Rehearsal, client: aiohttp.ClientSession, address: str) -> None:
+        kept.append(json.loads(rehearsal.kubeconfig.read_text())["contexts"][0]["context"]["namespace"])
+
+    rehearse(Upstream(), scenario, namespace="901e71")
+    assert kept == ["901e71"]
 
 
 def test_it_leaves_nothing_behind() -> None:

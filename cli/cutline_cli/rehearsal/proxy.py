@@ -12,6 +12,7 @@ no more.
 
 import asyncio
 import hmac
+import json
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-import yaml
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
@@ -119,7 +119,8 @@ async def _listening(relay: "_Relay") -> AsyncIterator[int]:
 
 
 def _kubeconfig(port: int, secret: str, namespace: str) -> str:
-    return yaml.safe_dump(
+    # JSON, because Go reads a bare 901e71 as a number where PyYAML writes it for a namespace's name.
+    return json.dumps(
         {
             "apiVersion": "v1",
             "kind": "Config",
