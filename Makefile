@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TESTBED_NAME ?= default
+TESTBED_NAME ?= $(if $(filter node,$(CLUSTER)),node,default)
 CODE := src operator webhook cli testbed tests bench demo hack
 
 .PHONY: help demo test unit e2e bench testbed testbed-down lint fmt generate verify lock clean
@@ -38,6 +38,9 @@ e2e: $(STAMP) ## only the tests that talk to a real API server
 	@$(BIN)/python -u -m cutline_testbed toolchain
 	@$(BIN)/python -m pytest -m e2e
 
+images: $(STAMP) ## build the container images, and write them with their lists of software to dist/ (needs root)
+	@$(BIN)/python -u -m cutline_testbed images
+
 bench: $(STAMP) ## measure the webhook against a minimal one in Go, and what it adds to a request
 	@$(BIN)/python -u -m bench
 
@@ -54,14 +57,16 @@ lint: $(STAMP) ## style, types, layers, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python hack/sync_crds.py --check
 	$(BIN)/python hack/exempt_identities.py --check
+	$(BIN)/python -m hack.values_reference --check
 
 fmt: $(STAMP) ## bring the code into the house's form
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-generate: $(STAMP) ## write anew what is made from other files: the chart's definitions, a page
+generate: $(STAMP) ## write anew what is made from other files: the chart's definitions and comments, two pages
 	$(BIN)/python hack/sync_crds.py
 	$(BIN)/python hack/exempt_identities.py
+	$(BIN)/python -m hack.values_reference
 
 verify: lint ## what a reviewer's machine checks before reading
 

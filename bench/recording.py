@@ -67,7 +67,7 @@ def recording(admin: ApiClient, authority: Authority, namespaces: list[str]) -> 
 
 
 def _context(authority: Authority) -> ssl.SSLContext:
-    credential = authority.server(_NAME)
+    credential = authority.server(_NAME, [HOST])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     with TemporaryDirectory(prefix="cutline-bench-") as folder:

@@ -10,10 +10,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from cutline_testbed import clusters, components
+from cutline_testbed import clusters, components, state
+from cutline_testbed.clusters import ClusterKind
 from cutline_testbed.cutline_processes import CutlineProcesses
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.guidance import environment_lines, next_steps
+from cutline_testbed.images.command import write_images
 from cutline_testbed.install import ensure_installed, install, say_if_unanswered
 from cutline_testbed.interrupts import end_on_signals, undisturbed
 from cutline_testbed.paths import state_folders
@@ -22,6 +24,10 @@ from cutline_testbed.state import Options
 from cutline_testbed.testbed import Testbed
 
 INTERRUPTED = 130
+# The clusters that we make ourselves, and what each is called if it is not named.
+OURS = {ClusterKind.TESTBED: "default", ClusterKind.NODE: "node"}
+# Two, so that a drain has somewhere to go.
+REAL_NODES = 2
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,10 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     report = Report()
     try:
         kind = clusters.chosen(os.environ)
-        if kind is not clusters.ClusterKind.TESTBED:
+        if kind not in OURS:
             return clusters.run(kind, arguments.command, report)
         command: Callable[[Testbed, argparse.Namespace], int] = arguments.run
-        return command(Testbed(arguments.name, report=report), arguments)
+        arguments.kind = kind
+        return command(Testbed(arguments.name or OURS[kind], report=report), arguments)
     except TestbedError as error:
         report.say(f"error: {error}")
         return 1
@@ -76,6 +83,10 @@ def _toolchain(testbed: Testbed, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _images(testbed: Testbed, arguments: argparse.Namespace) -> int:
+    return write_images(testbed.report, arguments.tag)
+
+
 def _status(testbed: Testbed, arguments: argparse.Namespace) -> int:
     """Exit code 0 only if the control plane is ready."""
     for name, pid in testbed.status().items():
@@ -99,7 +110,7 @@ def _env(testbed: Testbed, arguments: argparse.Namespace) -> int:
 
 def _component(testbed: Testbed, arguments: argparse.Namespace) -> int:
     """start, stop or restart one program."""
-    known = [*components.start_order(testbed.state.options), components.WEBHOOK, components.OPERATOR]
+    known = testbed.component_names()
     name = arguments.component
     if name not in known:
         raise TestbedError(f"no component {name!r} here; there are {', '.join(known)}")
@@ -118,9 +129,13 @@ def _options(arguments: argparse.Namespace, testbed: Testbed) -> Options | None:
     asked: dict[str, object] = {
         "api_servers": arguments.api_servers,
         "nodes": arguments.nodes,
+        "real_nodes": arguments.real_nodes,
         "service_account_credentials": False if arguments.controllers_as_one else None,
         "api_server_args": tuple(arguments.api_server_arg) or None,
     }
+    if arguments.kind is ClusterKind.NODE and state.load(testbed.layout.folder) is None:
+        # What nobody asked for otherwise: simulated nodes can stand beside real ones, but need not.
+        asked = {"real_nodes": REAL_NODES, "nodes": 0} | {k: v for k, v in asked.items() if v is not None}
     return testbed.options_with({key: value for key, value in asked.items() if value is not None})
 
 
@@ -130,14 +145,15 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, run: Callable[[Testbed, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--name", default="default", help="which testbed (default: %(default)s)")
+        command.add_argument("--name", help="which testbed (default: default, or node with CLUSTER=node)")
         command.set_defaults(run=run)
         return command
 
     up = add("up", _up, "start a testbed, or find it running; installs Cutline unless --bare")
     up.add_argument("--bare", action="store_true", help="the control plane alone")
     up.add_argument("--api-servers", type=int, metavar="N", help="API servers on the same etcd (1)")
-    up.add_argument("--nodes", type=int, metavar="N", help="simulated nodes (3)")
+    up.add_argument("--nodes", type=int, metavar="N", help="simulated nodes (3; none with CLUSTER=node)")
+    up.add_argument("--real-nodes", type=int, metavar="N", help="real nodes, as root on Linux (0; 2 with CLUSTER=node)")
     up.add_argument(
         "--controllers-as-one",
         action="store_true",
@@ -149,6 +165,8 @@ def _parser() -> argparse.ArgumentParser:
     clean = add("clean", _clean, "stop a testbed and remove its data")
     clean.add_argument("--all", action="store_true", help="every testbed of this checkout")
     add("toolchain", _toolchain, "build the control plane's programs, or find them built")
+    images = add("images", _images, "build the container images and write them, with their lists of software, to dist/")
+    images.add_argument("--tag", help="the images' tag (default: this checkout's version)")
     add("install", _install, "install or upgrade Cutline from this checkout")
     env = add("env", _env, "print export lines for a shell")
     env.add_argument("--persona", default="admin", help="whose kubeconfig (default: %(default)s)")

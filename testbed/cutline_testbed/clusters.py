@@ -1,4 +1,4 @@
-"""CLUSTER=existing and CLUSTER=kind: Cutline on a cluster that is not ours.
+"""Which cluster CLUSTER chooses; and CLUSTER=existing and CLUSTER=kind: Cutline on one that is not ours.
 
 There the chart runs everything inside the cluster and no personas are made: whoever owns that
 cluster has users already. It refuses to start, stop or clean a cluster that it did not make.
@@ -28,6 +28,8 @@ IMAGES: Mapping[str, str] = {"webhook": "cutline-webhook:dev", "operator": "cutl
 
 class ClusterKind(Enum):
     TESTBED = "testbed"
+    # The testbed too, with real nodes.
+    NODE = "node"
     EXISTING = "existing"
     KIND = "kind"
 
@@ -47,7 +49,7 @@ def run(kind: ClusterKind, command: str, report: Report) -> int:
             _existing(command, report)
         case ClusterKind.KIND:
             _kind(command, report)
-        case ClusterKind.TESTBED:
+        case ClusterKind.TESTBED | ClusterKind.NODE:
             raise AssertionError("the testbed itself is handled by the command line")
         case _:
             assert_never(kind)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cutline_testbed.layout import Layout
+from cutline_testbed.node.addresses import Addresses
 from cutline_testbed.ports import HOST
 from cutline_testbed.state import Options
 from cutline_testbed.toolchain import Toolchain
@@ -25,6 +26,7 @@ OPERATOR = "cutline-operator"
 
 SERVICE_ISSUER = "https://kubernetes.default.svc.cluster.local"
 SERVICE_NETWORK = "10.0.0.0/24"
+FIRST_SERVICE = "10.0.0.1"
 POD_NETWORK = "10.244.0.1/16"
 # Simulated nodes report every ten minutes; nobody here tests how fast a dead node is noticed.
 NODE_GRACE = "30m"
@@ -66,6 +68,8 @@ class CommandLines:
     toolchain: Toolchain
     options: Options
     ports: Mapping[str, int]
+    # Where real nodes are, and None without them.
+    addresses: Addresses | None = None
 
     def of(self, component: str) -> list[str]:
         if component in api_servers(self.options):
@@ -110,8 +114,6 @@ class CommandLines:
         return [
             str(self.toolchain.path(API_SERVER)),
             f"--etcd-servers={self.url(ETCD, 'http')}",
-            f"--bind-address={HOST}",
-            f"--advertise-address={HOST}",
             f"--secure-port={self.ports[name]}",
             f"--tls-cert-file={pki / 'apiserver.crt'}",
             f"--tls-private-key-file={pki / 'apiserver.key'}",
@@ -121,10 +123,8 @@ class CommandLines:
             f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
-            # Nothing routes to the `kubernetes` Service here, and 127.0.0.1 is no valid endpoint.
-            "--endpoint-reconciler-type=none",
             "--allow-privileged=true",
-            f"--service-cluster-ip-range={SERVICE_NETWORK}",
+            *self._api_network(),
             # Otherwise a stopping server waits half a minute for its clients to end their watches.
             "--shutdown-watch-termination-grace-period=2s",
             f"--audit-policy-file={self.layout.audit_policy}",
@@ -132,6 +132,28 @@ class CommandLines:
             "--audit-log-maxsize=50",
             "--audit-log-maxbackup=1",
             *self.options.api_server_args,
+        ]
+
+    def _api_network(self) -> list[str]:
+        if self.addresses is None:
+            return [
+                f"--bind-address={HOST}",
+                f"--advertise-address={HOST}",
+                # Nothing routes to the `kubernetes` Service here, and 127.0.0.1 is no valid endpoint.
+                "--endpoint-reconciler-type=none",
+                f"--service-cluster-ip-range={SERVICE_NETWORK}",
+            ]
+        pki = self.layout.pki
+        return [
+            f"--bind-address={self.addresses.host}",
+            f"--advertise-address={self.addresses.host}",
+            "--endpoint-reconciler-type=lease",
+            f"--service-cluster-ip-range={self.addresses.services}",
+            # For what kubelets serve: logs, exec, port-forward.
+            f"--kubelet-certificate-authority={pki / 'ca.crt'}",
+            f"--kubelet-client-certificate={pki / 'kubelet-client.crt'}",
+            f"--kubelet-client-key={pki / 'kubelet-client.key'}",
+            "--kubelet-preferred-address-types=InternalIP",
         ]
 
     def _controller_manager(self) -> list[str]:

@@ -37,7 +37,9 @@ class ControlPlane:
         """Start a program without awaiting it, unless it is running already."""
         process = self.process(component)
         if process.pid() is None:
-            lines = CommandLines(self.layout, self.toolchain(), self.state.options, self.state.ports)
+            lines = CommandLines(
+                self.layout, self.toolchain(), self.state.options, self.state.ports, self.state.addresses
+            )
             process.start(lines.of(component), lines.environment(component))
 
     def await_ready(self, component: str) -> None:

@@ -11,32 +11,36 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cutline_testbed import programs
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.go_progress import CompileProgress, DownloadProgress, count_required
 from cutline_testbed.go_sdk import go_environment
+from cutline_testbed.programs import ProgramSet
 from cutline_testbed.report import Report, elapsed_text
 from cutline_testbed.watched import run_watched
 
+STAGES_FILE = "kwok-stages.yaml"
 
-def build_into(target: Path, go: Path, wanted: Sequence[str], source: Path, stages_file: str, report: Report) -> None:
-    """Build `wanted` and put them, with kwok's stages, at `target`; all of it or nothing."""
+
+def build_into(
+    target: Path, go: Path, program_set: ProgramSet, wanted: Sequence[str], source: Path, report: Report
+) -> None:
+    """Build `wanted` of a set and put them, with kwok's stages if kwok is one, at `target`; all of it or nothing."""
     started = time.monotonic()
     report.say(f"building {', '.join(wanted)} from source into {target}")
-    report.say(
-        "a first build takes 10 to 20 minutes on two cores, and 6 GB of disk with Go's caches; "
-        "interrupted, it goes on where it stopped"
-    )
+    report.say(f"{program_set.first_build}; interrupted, it goes on where it stopped")
     target.parent.mkdir(parents=True, exist_ok=True)
     _discard_leftovers(target.parent)
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
+    build = _Build(go, program_set, tuple(wanted), source, report)
     try:
-        packages = _resolve(go, wanted, source, report)
-        _compile(go, wanted, source, staging, packages, report)
-        _name_as_ours(wanted, staging)
-        _write_stages(go, source, staging / stages_file)
+        build.compile(staging, build.resolve())
+        build.name_as_ours(staging)
+        if "kwok" in wanted:
+            _write_stages(go, source, staging / STAGES_FILE)
         staging.chmod(0o755)
         staging.rename(target)
     finally:
@@ -50,63 +54,70 @@ def _discard_leftovers(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _package_paths(wanted: Sequence[str]) -> list[str]:
-    return [programs.PACKAGES[name] for name in wanted]
+@dataclass(frozen=True, slots=True)
+class _Build:
+    go: Path
+    program_set: ProgramSet
+    wanted: tuple[str, ...]
+    source: Path
+    report: Report
 
+    def resolve(self) -> frozenset[str]:
+        """List every package to compile. This is also what downloads the modules."""
+        progress = DownloadProgress(count_required((self.source / "go.mod").read_text()))
+        found: set[str] = set()
 
-def _resolve(go: Path, wanted: Sequence[str], source: Path, report: Report) -> frozenset[str]:
-    """List every package to compile. This is also what downloads the modules."""
-    progress = DownloadProgress(count_required((source / "go.mod").read_text()))
-    found: set[str] = set()
+        def take(line: str) -> None:
+            # Packages and announcements come in one stream; only the latter have spaces.
+            if not progress.take(line) and " " not in line:
+                found.add(line)
 
-    def take(line: str) -> None:
-        # Packages and announcements come in one stream; only the latter have spaces.
-        if not progress.take(line) and " " not in line:
-            found.add(line)
+        run_watched(
+            [str(self.go), "list", "-deps", *self._tags(), *self._packages()],
+            "resolving Go modules",
+            self.report,
+            cwd=self.source,
+            env=self._environment(),
+            on_line=take,
+            describe=progress.describe,
+        )
+        if progress.started:
+            self.report.say(f"downloaded {progress.started} Go modules")
+        return frozenset(found)
 
-    run_watched(
-        [str(go), "list", "-deps", *_package_paths(wanted)],
-        "resolving Go modules",
-        report,
-        cwd=source,
-        env=go_environment(),
-        on_line=take,
-        describe=progress.describe,
-    )
-    if progress.started:
-        report.say(f"downloaded {progress.started} Go modules")
-    return frozenset(found)
+    def compile(self, staging: Path, packages: frozenset[str]) -> None:
+        progress = CompileProgress(packages, len(self.wanted))
 
+        def describe() -> tuple[str, float | None]:
+            progress.linked = sum(1 for _ in staging.iterdir())
+            return progress.describe()
 
-def _compile(
-    go: Path, wanted: Sequence[str], source: Path, staging: Path, packages: frozenset[str], report: Report
-) -> None:
-    progress = CompileProgress(packages, len(wanted))
+        flags = ("-v", "-trimpath", *self._tags(), "-ldflags", self.program_set.linker_flags)
+        run_watched(
+            [str(self.go), "install", *flags, *self._packages()],
+            "compiling the testbed's programs",
+            self.report,
+            cwd=self.source,
+            env={**self._environment(), "GOBIN": str(staging)},
+            on_line=progress.take,
+            describe=describe,
+        )
 
-    def describe() -> tuple[str, float | None]:
-        progress.linked = sum(1 for _ in staging.iterdir())
-        return progress.describe()
+    def name_as_ours(self, staging: Path) -> None:
+        for name in self.wanted:
+            made = staging / self.program_set.go_names.get(name, name)
+            if not made.is_file():
+                raise TestbedError(f"the build ended well but left no {made.name}")
+            made.rename(staging / name)
 
-    run_watched(
-        [
-            *(str(go), "install", "-v", "-trimpath", "-ldflags", programs.linker_flags()),
-            *_package_paths(wanted),
-        ],
-        "compiling the testbed's programs",
-        report,
-        cwd=source,
-        env={**go_environment(), "GOBIN": str(staging)},
-        on_line=progress.take,
-        describe=describe,
-    )
+    def _packages(self) -> list[str]:
+        return [self.program_set.packages[name] for name in self.wanted]
 
+    def _tags(self) -> list[str]:
+        return ["-tags", ",".join(self.program_set.tags)] if self.program_set.tags else []
 
-def _name_as_ours(wanted: Sequence[str], staging: Path) -> None:
-    for name in wanted:
-        made = staging / programs.GO_NAMES.get(name, name)
-        if not made.is_file():
-            raise TestbedError(f"the build ended well but left no {made.name}")
-        made.rename(staging / name)
+    def _environment(self) -> dict[str, str]:
+        return go_environment() if self.program_set.cgo else {**go_environment(), "CGO_ENABLED": "0"}
 
 
 def _write_stages(go: Path, source: Path, target: Path) -> None:

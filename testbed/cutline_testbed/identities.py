@@ -24,6 +24,9 @@ def create_personas(api: KubeApi, options: Options) -> None:
     """Namespaces, accounts and rights."""
     for manifest in personas.manifests():
         api.apply(manifest)
+    if options.real_nodes:
+        for manifest in rbac.for_real_nodes():
+            api.apply(manifest)
     as_one = rbac.controllers_as_one()
     if options.service_account_credentials:
         # An earlier start may have been without.
@@ -41,11 +44,15 @@ class Issuer:
 
     def write_all(self) -> None:
         """Everything that needs no running API server."""
-        authority = Authority(self.layout.pki)
+        # The authority first: it makes the folder.
+        _ = Authority(self.layout.pki)
         ensure_service_account_key(self.layout.pki)
-        serving = authority.server("kube-apiserver")
-        write_private(self.layout.pki / "apiserver.key", serving.key)
-        (self.layout.pki / "apiserver.crt").write_bytes(serving.certificate)
+        self.write_server(self.layout.pki / "apiserver", "kube-apiserver", self._api_addresses())
+        if self.state.addresses is not None:
+            # The files of one certificate, not a kubeconfig: it is for what kubelets serve.
+            caller = Authority(self.layout.pki).client(rbac.KUBELET_CLIENT)
+            write_private(self.layout.pki / "kubelet-client.key", caller.key)
+            (self.layout.pki / "kubelet-client.crt").write_bytes(caller.certificate)
         for component, user in components.IDENTITIES.items():
             self.write_client(self.layout.component_kubeconfig(component), user)
         for persona in personas.PERSONAS:
@@ -64,6 +71,12 @@ class Issuer:
         self._write(path, user, certificate_login(credential), server)
         return path
 
+    def write_server(self, path: Path, name: str, addresses: Sequence[str]) -> None:
+        """A serving certificate and its key, at `path` with .crt and .key behind it."""
+        serving = Authority(self.layout.pki).server(name, addresses)
+        write_private(path.with_name(f"{path.name}.key"), serving.key)
+        path.with_name(f"{path.name}.crt").write_bytes(serving.certificate)
+
     def write_account(self, path: Path, api: KubeApi, namespace: str, account: str) -> Path:
         """A kubeconfig with a new token of a service account."""
         token = api.token(namespace, account, TOKEN_LIFETIME_S)
@@ -75,11 +88,17 @@ class Issuer:
         path = self.layout.kubeconfig("agent")
         self.write_account(path, api, personas.AGENT_NAMESPACE, personas.AGENT_ACCOUNT)
 
+    def _api_addresses(self) -> list[str]:
+        addresses = self.state.addresses
+        if addresses is None:
+            return [HOST, components.FIRST_SERVICE]
+        return [HOST, addresses.host, addresses.first_service]
+
     def _write(self, path: Path, user: str, login: dict[str, str], server: str) -> None:
         write_kubeconfig(
             path,
             cluster=f"testbed-{self.layout.name}",
-            server=f"https://{HOST}:{self.state.ports[server]}",
+            server=f"https://{self.state.host}:{self.state.ports[server]}",
             authority=Authority(self.layout.pki).pem,
             user=user,
             login=login,

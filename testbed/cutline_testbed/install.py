@@ -1,4 +1,4 @@
-"""Installs Cutline into a testbed: the chart for real, its two processes on this machine.
+"""Installs Cutline into a testbed: the chart for real; its processes in pods on real nodes, else on this machine.
 
 It refuses to grant the chart's roles to more than the personas need, and creates no workloads:
 those belong to the demo and the tests.
@@ -6,16 +6,18 @@ those belong to the demo and the tests.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cutline_testbed import components, personas, rbac, state
+from cutline_testbed.cutline_pods import CutlinePods, image_annotations
 from cutline_testbed.cutline_processes import GATE_PATH, NAMESPACE, CutlineProcesses, account_kubeconfig, config_file
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.helm import install_chart
+from cutline_testbed.images import ensure_images
 from cutline_testbed.interrupts import undisturbed
+from cutline_testbed.node.real_nodes import RealNodes
 from cutline_testbed.ports import HOST, choose_ports
 from cutline_testbed.state import State
 from cutline_testbed.testbed import Testbed
@@ -29,13 +31,15 @@ ACCOUNTS = (components.WEBHOOK, components.OPERATOR)
 def install(testbed: Testbed) -> None:
     """Install or upgrade; afterwards the gate stands. Running processes get the current code."""
     with testbed.locked():
+        if testbed.real_nodes is not None:
+            _install_pods(testbed, testbed.real_nodes)
+            return
         processes = CutlineProcesses(testbed)
         try:
             _guard_the_upgrade(testbed, processes)
             testbed.report.say("installing Cutline")
             install_chart(testbed.helm, testbed.kubeconfig("admin"), _chart_arguments(testbed), testbed.report)
-            for binding in role_bindings():
-                testbed.api().apply(binding)
+            _bind_roles(testbed)
             _write_credentials(testbed)
             _write_config(testbed)
             # The operator issues the certificate that the webhook serves with: it comes first.
@@ -47,6 +51,31 @@ def install(testbed: Testbed) -> None:
                 processes.stop_operator()
                 processes.stop_webhook()
             raise
+
+
+def _install_pods(testbed: Testbed, nodes: RealNodes) -> None:
+    """The chart's defaults, but for who is human here; the images go to the nodes, for there is no registry."""
+    archives = ensure_images(testbed.report)
+    for node in nodes.nodes:
+        node.load_images((archives.webhook, archives.operator))
+    testbed.report.say("installing Cutline")
+    images = image_annotations({"webhook": archives.webhook, "operator": archives.operator})
+    values = _write_values(testbed, {**values_for_testbed(), **images})
+    install_chart(testbed.helm, testbed.kubeconfig("admin"), ["-f", str(values)], testbed.report)
+    _bind_roles(testbed)
+    CutlinePods(testbed).await_ready()
+
+
+def _bind_roles(testbed: Testbed) -> None:
+    for binding in role_bindings():
+        testbed.api().apply(binding)
+
+
+def _write_values(testbed: Testbed, values: dict[str, Any]) -> Path:
+    testbed.layout.cutline.mkdir(exist_ok=True, mode=0o700)
+    path = testbed.layout.cutline / "values.json"
+    path.write_text(json.dumps(values, indent=2))
+    return path
 
 
 def _guard_the_upgrade(testbed: Testbed, processes: CutlineProcesses) -> None:
@@ -66,7 +95,8 @@ def _guard_the_upgrade(testbed: Testbed, processes: CutlineProcesses) -> None:
 
 def ensure_installed(testbed: Testbed) -> None:
     """Leave a running installation alone."""
-    if CutlineProcesses(testbed).running():
+    running = CutlinePods(testbed).running if testbed.real_nodes is not None else CutlineProcesses(testbed).running
+    if running():
         testbed.report.say("Cutline is running")
         return
     install(testbed)
@@ -74,7 +104,11 @@ def ensure_installed(testbed: Testbed) -> None:
 
 def say_if_unanswered(testbed: Testbed) -> None:
     """A gate outlives its webhook on purpose; whoever starts only the cluster should know."""
-    if CutlineProcesses(testbed).webhook.pid() is None and testbed.api().get(GATE_PATH) is not None:
+    if (
+        testbed.real_nodes is None
+        and CutlineProcesses(testbed).webhook.pid() is None
+        and testbed.api().get(GATE_PATH) is not None
+    ):
         testbed.report.say(
             "Cutline is installed here but was not started: gated changes are refused until `up` without --bare"
         )
@@ -114,10 +148,7 @@ def _refresh_ports(testbed: Testbed) -> None:
 
 
 def _chart_arguments(testbed: Testbed) -> list[str]:
-    layout = testbed.layout
-    layout.cutline.mkdir(exist_ok=True, mode=0o700)
-    values = layout.cutline / "values.yaml"
-    values.write_text(yaml.safe_dump(values_for_testbed(), sort_keys=False))
+    values = _write_values(testbed, values_for_testbed())
     url = f"https://{HOST}:{testbed.state.ports['webhook']}"
     settings = {"webhook.externalURL": url, "webhook.replicas": "0", "operator.replicas": "0"}
     sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]

@@ -16,7 +16,6 @@ from typing import Any
 
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.pki import Authority, Credential
-from cutline_testbed.ports import HOST
 
 TIMEOUT_S = 30.0
 FIELD_MANAGER = "cutline-testbed"
@@ -54,8 +53,8 @@ class Answer:
 class KubeApi:
     """One connection per request: there are few, and a restarted server is no surprise."""
 
-    def __init__(self, port: int, authority: Authority, credential: Credential) -> None:
-        self._port = port
+    def __init__(self, host: str, port: int, authority: Authority, credential: Credential) -> None:
+        self._host, self._port = host, port
         self._context = ssl.create_default_context(cadata=authority.pem.decode())
         # The standard library loads client certificates from files only.
         with tempfile.TemporaryDirectory(prefix="cutline-testbed-") as folder:
@@ -67,7 +66,7 @@ class KubeApi:
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
         """Any answer is returned; OSError or HTTPException if there was none."""
         payload = None if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPSConnection(HOST, self._port, timeout=TIMEOUT_S, context=self._context)
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=self._context)
         try:
             headers = {"Content-Type": content_type, "Accept": "application/json"}
             connection.request(method, path, payload, headers)

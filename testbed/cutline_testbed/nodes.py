@@ -12,6 +12,7 @@ from cutline_testbed.kube_api import KubeApi
 
 CAPACITY = {"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "100Gi"}
 ZONES = ("zone-a", "zone-b", "zone-c")
+SIMULATED_TAINT = "kwok.x-k8s.io/node"
 NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 
 
@@ -19,8 +20,10 @@ def node_names(count: int) -> list[str]:
     return [f"node-{number}" for number in range(1, count + 1)]
 
 
-def node_manifest(number: int) -> dict[str, Any]:
+def node_manifest(number: int, *, beside_real_ones: bool = False) -> dict[str, Any]:
+    """Beside real nodes it takes only pods that tolerate it: a pod that runs nowhere must not look as if it did."""
     name = f"node-{number}"
+    taint = {"key": SIMULATED_TAINT, "value": "fake", "effect": "NoSchedule"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -35,6 +38,7 @@ def node_manifest(number: int) -> dict[str, Any]:
                 "type": "kwok",
             },
         },
+        "spec": {"taints": [taint]} if beside_real_ones else {},
         "status": {
             "allocatable": CAPACITY,
             "capacity": CAPACITY,
@@ -46,11 +50,11 @@ def node_manifest(number: int) -> dict[str, Any]:
     }
 
 
-def create_missing_nodes(api: KubeApi, count: int) -> None:
+def create_missing_nodes(api: KubeApi, count: int, *, beside_real_ones: bool = False) -> None:
     existing = {node["metadata"]["name"] for node in _list_nodes(api)}
     for number, name in enumerate(node_names(count), start=1):
         if name not in existing:
-            api.create("/api/v1/nodes", node_manifest(number))
+            api.create("/api/v1/nodes", node_manifest(number, beside_real_ones=beside_real_ones))
 
 
 def nodes_ready(api: KubeApi) -> bool:

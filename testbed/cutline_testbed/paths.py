@@ -23,8 +23,9 @@ def checkout_root() -> Path:
     return root
 
 
-def toolchain_source() -> Path:
-    return checkout_root() / "testbed" / "toolchain"
+def toolchain_source(folder: str = ".") -> Path:
+    """The folder of one go.mod."""
+    return checkout_root() / "testbed" / "toolchain" / folder
 
 
 def states_dir(root: Path | None = None) -> Path:

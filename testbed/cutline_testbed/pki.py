@@ -24,7 +24,6 @@ LEAF_LIFETIME = dt.timedelta(days=365)
 BACKDATE = dt.timedelta(minutes=5)
 
 SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-SERVER_ADDRESSES = ("127.0.0.1", "10.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,12 @@ class Authority:
         names.append(x509.NameAttribute(NameOID.COMMON_NAME, user))
         return self._issue(x509.Name(names), ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
-    def server(self, name: str) -> Credential:
+    def server(self, name: str, addresses: Sequence[str]) -> Credential:
+        """Valid for the names of an API server, its own name and these addresses."""
         alternatives = x509.SubjectAlternativeName(
             [
-                *(x509.DNSName(host) for host in SERVER_NAMES),
-                *(x509.IPAddress(ipaddress.ip_address(address)) for address in SERVER_ADDRESSES),
+                *(x509.DNSName(host) for host in (name, *SERVER_NAMES)),
+                *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
             ]
         )
         return self._issue(_common_name(name), ExtendedKeyUsageOID.SERVER_AUTH, alternatives)

@@ -57,8 +57,11 @@ class ManagedProcess:
             return None
         return pid if identity is not None and _identity(pid) == identity else None
 
-    def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        """Start it in a session of its own: a Ctrl-C in our terminal is not for it."""
+    def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, through_child: bool = False) -> None:
+        """Start it in a session of its own: a Ctrl-C in our terminal is not for it.
+
+        `through_child`: argv's program (unshare, nsenter) runs the one that is meant as its only child.
+        """
         # A process that started and was not written down could never be found again.
         with deferred(), self.log.open("ab") as log:
             child = subprocess.Popen(
@@ -71,8 +74,9 @@ class ManagedProcess:
                 start_new_session=True,
             )
             _children[child.pid] = child
+            pid = _only_child(child) if through_child else child.pid
             # No identity: it is dead already. Its log says why, and whoever awaits it quotes that.
-            self._record(child.pid, _identity(child.pid))
+            self._record(pid, _identity(pid))
 
     def stop(self, grace_s: float = KILL_AFTER_S) -> None:
         """Ask it to end and await that; after the grace, end it. Fine if it is not running."""
@@ -112,6 +116,17 @@ class ManagedProcess:
                 return False
             time.sleep(POLL_S)
         return True
+
+
+def _only_child(parent: subprocess.Popen[bytes]) -> int:
+    """The child's pid as soon as there is one; the parent's own if it ends without."""
+    listing = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    while parent.poll() is None:
+        children = listing.read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(POLL_S)
+    return parent.pid
 
 
 def _signal(pid: int, signum: signal.Signals) -> None:

@@ -16,6 +16,8 @@ WORKLOADS_ROLE = "testbed-workloads"
 VIEW_ROLE = "testbed-view"
 PLATFORM_ROLE = "testbed-platform"
 KWOK_ROLE = "testbed-kwok"
+# The API server as a client of kubelets.
+KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 
 Rule = dict[str, list[str]]
 
@@ -47,6 +49,19 @@ def controllers_as_one() -> dict[str, Any]:
     """What the controller manager needs where its controllers have no accounts of their own."""
     manager = user("system:kube-controller-manager")
     return role_binding("testbed-controllers-as-one", "cluster-admin", [manager])
+
+
+def for_real_nodes() -> list[dict[str, Any]]:
+    """What the API server may ask of kubelets, and what the cluster's DNS server reads."""
+    dns = [
+        _rule([""], ["endpoints", "services", "pods", "namespaces"], ["list", "watch"]),
+        _rule(["discovery.k8s.io"], ["endpointslices"], ["list", "watch"]),
+    ]
+    return [
+        role_binding("testbed-kubelet-client", "system:kubelet-api-admin", [user(KUBELET_CLIENT)]),
+        _role("testbed-coredns", dns),
+        role_binding("testbed-coredns", "testbed-coredns", [user("coredns")]),
+    ]
 
 
 def user(name: str) -> dict[str, str]:

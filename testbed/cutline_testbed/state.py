@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cutline_testbed.errors import TestbedError
+from cutline_testbed.node.addresses import MOST_NODES, Addresses
+from cutline_testbed.ports import HOST
 
 FILE = "state.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,10 @@ class Options:
     api_servers: int = 1
     # Off, every controller acts as the controller manager itself instead of as its own account.
     service_account_credentials: bool = True
+    # Simulated ones.
     nodes: int = 3
+    # Ones with a kubelet, containers and a network, which root on Linux can have.
+    real_nodes: int = 0
     # Appended to every API server's command line (--admission-control-config-file=… and the like).
     api_server_args: tuple[str, ...] = ()
 
@@ -33,12 +38,25 @@ class Options:
             raise TestbedError(f"{self.api_servers} API servers: one to five are supported")
         if not 0 <= self.nodes <= 200:
             raise TestbedError(f"{self.nodes} nodes: none to 200 are supported")
+        if not 0 <= self.real_nodes <= MOST_NODES:
+            raise TestbedError(f"{self.real_nodes} real nodes: none to {MOST_NODES} are supported")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     options: Options
     ports: dict[str, int] = field(default_factory=dict)
+    # Which of the machine's networks its real nodes have; None without such nodes.
+    slot: int | None = None
+
+    @property
+    def addresses(self) -> Addresses | None:
+        return None if self.slot is None else Addresses(self.slot)
+
+    @property
+    def host(self) -> str:
+        """Where the API servers listen: on the loopback address, unless real nodes must reach them."""
+        return HOST if self.slot is None else Addresses(self.slot).host
 
 
 def load(folder: Path) -> State | None:
@@ -52,11 +70,16 @@ def load(folder: Path) -> State | None:
         raise TestbedError(f"{path} is damaged ({error}); `clean` removes this testbed") from error
     if raw.get("format") != FORMAT:
         raise TestbedError(f"{path} was written by another version of the testbed; `clean` removes it")
-    return State(options=_options(raw["options"]), ports={k: int(v) for k, v in raw["ports"].items()})
+    slot = raw["slot"]
+    return State(
+        options=_options(raw["options"]),
+        ports={k: int(v) for k, v in raw["ports"].items()},
+        slot=None if slot is None else int(slot),
+    )
 
 
 def save(folder: Path, state: State) -> None:
-    document = {"format": FORMAT, "options": asdict(state.options), "ports": state.ports}
+    document = {"format": FORMAT, "options": asdict(state.options), "ports": state.ports, "slot": state.slot}
     staging = folder / f".{FILE}.new"
     staging.write_text(json.dumps(document, indent=2) + "\n")
     staging.replace(folder / FILE)
@@ -64,16 +87,27 @@ def save(folder: Path, state: State) -> None:
 
 def ports_of_others(states: Path, name: str) -> set[int]:
     """Ports that other testbeds of this checkout will want again when they are started."""
-    taken: set[int] = set()
+    return {port for other in _others(states, name) for port in other.ports.values()}
+
+
+def slots_of_others(states: Path, name: str) -> set[int]:
+    """Networks that other testbeds of this checkout will want again."""
+    return {other.slot for other in _others(states, name) if other.slot is not None}
+
+
+def _others(states: Path, name: str) -> list[State]:
+    found = []
     for path in states.glob(f"*/{FILE}"):
         if path.parent.name == name:
             continue
         try:
-            taken.update(int(port) for port in json.loads(path.read_text())["ports"].values())
-        except (ValueError, KeyError, TypeError, AttributeError, OSError):
-            # A damaged neighbour is its own problem; its ports are still probed before use.
+            other = load(path.parent)
+        except (TestbedError, KeyError, TypeError, AttributeError, OSError):
+            # A damaged neighbour is its own problem; what it had is still probed before use.
             continue
-    return taken
+        if other is not None:
+            found.append(other)
+    return found
 
 
 def _options(raw: dict[str, Any]) -> Options:
@@ -81,5 +115,6 @@ def _options(raw: dict[str, Any]) -> Options:
         api_servers=int(raw["api_servers"]),
         service_account_credentials=bool(raw["service_account_credentials"]),
         nodes=int(raw["nodes"]),
+        real_nodes=int(raw["real_nodes"]),
         api_server_args=tuple(raw["api_server_args"]),
     )

@@ -20,10 +20,15 @@ from typing import Any
 from cutline_testbed import components, identities, nodes, paths, state
 from cutline_testbed.control_plane import ControlPlane
 from cutline_testbed.errors import TestbedError
+from cutline_testbed.images import ensure_images
 from cutline_testbed.interrupts import undisturbed
 from cutline_testbed.kube_api import KubeApi
 from cutline_testbed.layout import Layout
 from cutline_testbed.locks import exclusive
+from cutline_testbed.node.host_network import choose_slot
+from cutline_testbed.node.real_nodes import RealNodes
+from cutline_testbed.node.requirements import ensure_requirements
+from cutline_testbed.node.tools import NodeTools, ensure_tools
 from cutline_testbed.pki import Authority
 from cutline_testbed.ports import choose_ports
 from cutline_testbed.report import Report
@@ -46,6 +51,7 @@ class Testbed:
         self.layout = Layout(paths.valid_name(name), paths.states_dir(root) / name)
         self.report = report if report is not None else Report()
         self._toolchain: Toolchain | None = None
+        self._node_tools: NodeTools | None = None
         self._clients: dict[str, KubeApi] = {}
 
     @property
@@ -58,6 +64,18 @@ class Testbed:
         if self._toolchain is None:
             self._toolchain = ensure_toolchain(self.report)
         return self._toolchain
+
+    @property
+    def node_tools(self) -> NodeTools:
+        """The programs of real nodes; the first use may build them."""
+        if self._node_tools is None:
+            self._node_tools = ensure_tools(self.report)
+        return self._node_tools
+
+    @property
+    def real_nodes(self) -> RealNodes | None:
+        """None for a testbed whose nodes are simulated."""
+        return self._real_nodes(self.state)
 
     @property
     def kubectl(self) -> Path:
@@ -109,7 +127,7 @@ class Testbed:
         if server not in self._clients:
             authority = Authority(self.layout.pki)
             credential = authority.client("admin", ("system:masters",))
-            self._clients[server] = KubeApi(self.state.ports[server], authority, credential)
+            self._clients[server] = KubeApi(self.state.host, self.state.ports[server], authority, credential)
         return self._clients[server]
 
     def locked(self) -> AbstractContextManager[None]:
@@ -127,17 +145,22 @@ class Testbed:
 
         True if this call started it, so that whoever asked can undo exactly that.
         """
-        # Before the lock: building takes minutes, and has a lock of its own.
+        # Before the lock: building takes minutes, and has locks of its own.
         _ = self.toolchain
+        remembered = state.load(self.layout.folder)
+        wanted = options or (remembered.options if remembered else Options())
+        if wanted.real_nodes:
+            ensure_requirements(self.report)
+            _ = self.node_tools
         with self.locked():
             remembered = state.load(self.layout.folder)
-            if remembered is not None and self._plane(remembered).all_ready():
+            if remembered is not None and self._all_ready(remembered):
                 self._reuse(remembered, options)
                 return False
             # Whatever of an earlier start is still there is of no use without the rest.
             self._stop_processes()
             try:
-                self._bring_up(options, remembered)
+                self._bring_up(wanted, remembered)
             except BaseException:
                 with undisturbed():
                     self._stop_processes()
@@ -159,21 +182,34 @@ class Testbed:
 
     def status(self) -> dict[str, int | None]:
         """The pid of each program, None for those that do not run."""
-        names = [*components.start_order(self.state.options), components.WEBHOOK, components.OPERATOR]
-        return {name: self.layout.process(name).pid() for name in names}
+        return {name: self.layout.process(name).pid() for name in self.component_names()}
+
+    def component_names(self) -> list[str]:
+        """Every program of this testbed that can be started and stopped by itself."""
+        nodes = self.real_nodes
+        ours = [components.WEBHOOK, components.OPERATOR] if nodes is None else nodes.component_names()
+        return [*components.start_order(self.state.options), *ours]
 
     def is_ready(self) -> bool:
         remembered = state.load(self.layout.folder)
-        return remembered is not None and self._plane(remembered).all_ready()
+        return remembered is not None and self._all_ready(remembered)
 
     def start_component(self, name: str) -> None:
-        """Start one program of the control plane and await its readiness."""
+        """Start one program of the control plane or of a real node, or such a node; await its readiness."""
+        nodes = self.real_nodes
+        if nodes is not None and name in nodes.component_names():
+            nodes.start_component(name, self.api())
+            return
         plane = self._plane(self.state)
         plane.start(name)
         plane.relaunch_crashed()
 
     def stop_component(self, name: str) -> None:
-        """Stop one program of the control plane (or of Cutline) and await its end."""
+        """Stop one program (or a real node with all that runs on it) and await its end."""
+        nodes = self.real_nodes
+        if nodes is not None and name in [node.name for node in nodes.nodes]:
+            nodes.by_name(name).stop()
+            return
         self.layout.process(name).stop()
 
     def issue_kubeconfig(self, name: str, user: str, groups: Sequence[str] = ()) -> Path:
@@ -192,10 +228,12 @@ class Testbed:
         self.report.say(f"testbed {self.name!r} is running")
         self._issuer(remembered).write_agent(self.api())
 
-    def _bring_up(self, options: Options | None, remembered: State | None) -> None:
-        prepared = self._prepare(options, remembered)
-        plane = self._plane(prepared)
+    def _bring_up(self, wanted: Options, remembered: State | None) -> None:
+        prepared = self._prepare(wanted, remembered)
+        plane, real = self._plane(prepared), self._real_nodes(prepared)
         self.report.say(f"starting testbed {self.name!r}")
+        if real is not None:
+            real.open()
         plane.start(components.ETCD)
         servers = components.api_servers(prepared.options)
         # One after the other: on an empty etcd two would race to write the same first objects.
@@ -205,11 +243,19 @@ class Testbed:
         identities.create_personas(self.api(), prepared.options)
         for component in others:
             plane.launch(component)
-        nodes.create_missing_nodes(self.api(), prepared.options.nodes)
+        nodes.create_missing_nodes(self.api(), prepared.options.nodes, beside_real_ones=real is not None)
         for component in others:
             plane.await_ready(component)
+        if real is not None:
+            self._join(real, prepared)
         self._settle(plane)
         self._issuer(prepared).write_agent(self.api())
+
+    def _join(self, real: RealNodes, prepared: State) -> None:
+        self.report.say(f"starting {' and '.join(node.name for node in real.nodes)}")
+        archives = [ensure_images(self.report).pause]
+        real.start_runtimes(self._issuer(prepared), self.layout.pki / "ca.crt", archives)
+        real.join(self.api())
 
     def _settle(self, plane: ControlPlane) -> None:
         """Await what a user's first command needs: nodes to run on, accounts to run as."""
@@ -227,18 +273,17 @@ class Testbed:
             plane.process(components.CONTROLLER_MANAGER),
         )
 
-    def _prepare(self, options: Options | None, remembered: State | None) -> State:
+    def _prepare(self, wanted: Options, remembered: State | None) -> State:
         """Everything on disk that the programs will read."""
         layout = self.layout
         layout.run.mkdir(parents=True, exist_ok=True)
         layout.folder.chmod(0o700)
-        wanted = options or (remembered.options if remembered else Options())
         ports = choose_ports(
             components.port_names(wanted),
             remembered.ports if remembered else {},
             state.ports_of_others(layout.folder.parent, self.name),
         )
-        prepared = State(options=wanted, ports=ports)
+        prepared = State(options=wanted, ports=ports, slot=self._slot(wanted, remembered))
         state.save(layout.folder, prepared)
         self._clients.clear()
         shutil.copyfile(Path(__file__).with_name("audit_policy.yaml"), layout.audit_policy)
@@ -248,11 +293,35 @@ class Testbed:
     def _issuer(self, prepared: State) -> identities.Issuer:
         return identities.Issuer(self.layout, prepared)
 
+    def _slot(self, wanted: Options, remembered: State | None) -> int | None:
+        if not wanted.real_nodes:
+            return None
+        taken = state.slots_of_others(self.layout.folder.parent, self.name)
+        return choose_slot(remembered.slot if remembered else None, taken, self.layout.folder)
+
+    def _all_ready(self, remembered: State) -> bool:
+        if not self._plane(remembered).all_ready():
+            return False
+        real = self._real_nodes(remembered)
+        return real is None or real.all_ready(self.api())
+
+    def _real_nodes(self, prepared: State) -> RealNodes | None:
+        addresses = prepared.addresses
+        if addresses is None:
+            return None
+        return RealNodes.of(self.layout, addresses, prepared.options.real_nodes, lambda: self.node_tools)
+
     def _plane(self, prepared: State) -> ControlPlane:
         return ControlPlane(self.layout, prepared, lambda: self.toolchain, self.api)
 
     def _stop_processes(self) -> None:
         """By what may run, not by what should: options may have changed since."""
+        remembered = state.load(self.layout.folder)
+        real = self._real_nodes(remembered) if remembered is not None else None
+        if real is not None:
+            real.stop()
         most = components.start_order(Options(api_servers=5))
         for name in (*CUTLINE_PROCESSES, *reversed(most)):
             self.layout.process(name).stop()
+        if real is not None:
+            real.close()

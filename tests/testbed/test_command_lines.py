@@ -9,14 +9,14 @@ from cutline_testbed.components import CommandLines
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.layout import Layout
 from cutline_testbed.paths import valid_name
-from cutline_testbed.programs import PACKAGES
+from cutline_testbed.programs import CONTROL_PLANE
 from cutline_testbed.state import Options, State
 from cutline_testbed.toolchain import Toolchain
 
 
 def _lines(options: Options, folder: Path = Path("/state")) -> CommandLines:
-    binaries = {name: Path("/bin") / name for name in PACKAGES}
-    toolchain = Toolchain(Path("/bin"), binaries, Path("/bin/stages.yaml"))
+    binaries = {name: Path("/bin") / name for name in CONTROL_PLANE.packages}
+    toolchain = Toolchain(Path("/bin"), binaries)
     ports = {name: 20000 + number for number, name in enumerate(components.port_names(options))}
     return CommandLines(Layout("test", folder), toolchain, options, ports)
 

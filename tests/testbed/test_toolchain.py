@@ -7,6 +7,7 @@ import pytest
 from cutline_testbed import programs
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.go_sdk import GoSdk, parse_version
+from cutline_testbed.paths import toolchain_source
 from cutline_testbed.toolchain import assets_from, find_built
 from cutline_testbed.toolchain_key import build_key, source_key
 
@@ -77,8 +78,14 @@ def test_both_version_packages_are_stamped() -> None:
             assert f"-X {package}.{stamp}" in flags
 
 
-def test_the_pinned_go_mod_builds_every_program_we_name() -> None:
-    go_mod = (Path(__file__).parents[2] / "testbed" / "toolchain" / "go.mod").read_text()
-    for package in programs.PACKAGES.values():
-        assert f"\t{package}\n" in go_mod
-    assert f"k8s.io/kubernetes {programs.KUBERNETES_VERSION}" in go_mod
+@pytest.mark.parametrize("program_set", programs.SETS, ids=lambda found: found.name)
+def test_the_pinned_go_mod_builds_every_program_we_name(program_set: programs.ProgramSet) -> None:
+    go_mod = (toolchain_source(program_set.source) / "go.mod").read_text()
+    for package in program_set.packages.values():
+        assert f"\t{package}\n" in go_mod or f"\ntool {package}\n" in go_mod
+
+
+def test_the_stamped_versions_are_the_pinned_ones() -> None:
+    assert f"k8s.io/kubernetes {programs.KUBERNETES_VERSION}" in (toolchain_source() / "go.mod").read_text()
+    containerd = (toolchain_source("containerd") / "go.mod").read_text()
+    assert f"github.com/containerd/containerd/v2 {programs.CONTAINERD_VERSION}" in containerd
