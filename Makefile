@@ -8,9 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTBED_NAME ?= $(if $(filter node,$(CLUSTER)),node,default)
-CODE := src operator webhook cli testbed tests bench demo hack
+CODE := src operator webhook cli testbed tests bench demo hack images
 
-.PHONY: help demo test unit e2e bench testbed testbed-down lint fmt generate verify lock clean
+.PHONY: help demo test test-node unit e2e images bench testbed testbed-down lint fmt generate verify lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -29,14 +29,20 @@ demo: $(STAMP) ## see an agent refused, a human sign, and the change let through
 
 test: $(STAMP) ## everything: unit, property, contract, architecture and end-to-end tests
 	@$(BIN)/python -u -m cutline_testbed toolchain
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m 'not node'
+	@if why=$$($(BIN)/python -m cutline_testbed node-check); then $(MAKE) --no-print-directory test-node; \
+		else echo "the tests on real nodes were not run: $${why//$$'\n'/; }"; fi
+
+test-node: $(STAMP) ## the end-to-end tests with Cutline in pods of real nodes, and what only such nodes show (root, Linux)
+	@$(BIN)/python -u -m cutline_testbed toolchain --node
+	@CUTLINE_E2E_CLUSTER=node $(BIN)/python -m pytest -m 'node or (e2e and not processes)' tests/e2e tests/node tests/testbed
 
 unit: $(STAMP) ## only the tests that need no API server
-	@$(BIN)/python -m pytest -m 'not e2e'
+	@$(BIN)/python -m pytest -m 'not e2e and not node'
 
 e2e: $(STAMP) ## only the tests that talk to a real API server
 	@$(BIN)/python -u -m cutline_testbed toolchain
-	@$(BIN)/python -m pytest -m e2e
+	@$(BIN)/python -m pytest -m 'e2e and not node'
 
 images: $(STAMP) ## build the container images, and write them with their lists of software to dist/ (needs root)
 	@$(BIN)/python -u -m cutline_testbed images
@@ -44,7 +50,7 @@ images: $(STAMP) ## build the container images, and write them with their lists 
 bench: $(STAMP) ## measure the webhook against a minimal one in Go, and what it adds to a request
 	@$(BIN)/python -u -m bench
 
-testbed: $(STAMP) ## leave a control plane running with Cutline on it (BARE=1: without Cutline)
+testbed: $(STAMP) ## leave a control plane running with Cutline on it (BARE=1: without Cutline; CLUSTER=node: real nodes)
 	@$(BIN)/python -u -m cutline_testbed up --name $(TESTBED_NAME) $(if $(BARE),--bare)
 
 testbed-down: $(STAMP) ## end that control plane

@@ -15,9 +15,11 @@ from cutline_testbed.clusters import ClusterKind
 from cutline_testbed.cutline_processes import CutlineProcesses
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.guidance import environment_lines, next_steps
+from cutline_testbed.images import ensure_images
 from cutline_testbed.images.command import write_images
 from cutline_testbed.install import ensure_installed, install, say_if_unanswered
 from cutline_testbed.interrupts import end_on_signals, undisturbed
+from cutline_testbed.node.requirements import ensure_requirements, missing
 from cutline_testbed.paths import state_folders
 from cutline_testbed.report import Report
 from cutline_testbed.state import Options
@@ -80,7 +82,18 @@ def _clean(testbed: Testbed, arguments: argparse.Namespace) -> int:
 
 def _toolchain(testbed: Testbed, arguments: argparse.Namespace) -> int:
     testbed.report.say(f"the control plane's programs are in {testbed.toolchain.path('kubectl').parent}")
+    if arguments.node:
+        ensure_requirements(testbed.report)
+        testbed.report.say(f"the node's programs are in {testbed.node_tools.kubernetes.folder} and beside it")
+        testbed.report.say(f"the images are in {ensure_images(testbed.report).webhook.parent} and beside it")
     return 0
+
+
+def _node_check(testbed: Testbed, arguments: argparse.Namespace) -> int:
+    """Exit code 0 only if real nodes can run here."""
+    reasons = missing()
+    print("\n".join(reasons) or "real nodes can run here")
+    return 1 if reasons else 0
 
 
 def _images(testbed: Testbed, arguments: argparse.Namespace) -> int:
@@ -164,7 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "which programs run")
     clean = add("clean", _clean, "stop a testbed and remove its data")
     clean.add_argument("--all", action="store_true", help="every testbed of this checkout")
-    add("toolchain", _toolchain, "build the control plane's programs, or find them built")
+    toolchain = add("toolchain", _toolchain, "build the control plane's programs, or find them built")
+    toolchain.add_argument("--node", action="store_true", help="those of real nodes and the images too")
+    add("node-check", _node_check, "whether real nodes can run on this machine, and if not, why")
     images = add("images", _images, "build the container images and write them, with their lists of software, to dist/")
     images.add_argument("--tag", help="the images' tag (default: this checkout's version)")
     add("install", _install, "install or upgrade Cutline from this checkout")

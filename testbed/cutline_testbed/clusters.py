@@ -16,6 +16,8 @@ from typing import assert_never
 from cutline_testbed import paths
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.helm import install_chart
+from cutline_testbed.images.builder import build_arguments, inputs_of
+from cutline_testbed.images.provenance import provenance_of
 from cutline_testbed.report import Report
 from cutline_testbed.toolchain import ensure_toolchain
 from cutline_testbed.watched import run_watched
@@ -83,7 +85,8 @@ def _kind(command: str, report: Report) -> None:
         create = [kind, "create", "cluster", "--name", KIND_CLUSTER, "--config", str(config), "--wait", "180s"]
         run_watched(create, "creating the kind cluster", report)
     for folder, image in IMAGES.items():
-        build = [docker, "build", "-t", image, "-f", str(root / folder / "Dockerfile"), str(root)]
+        arguments = build_arguments(provenance_of(root, inputs_of(folder)))
+        build = [docker, "build", "-t", image, "-f", str(root / folder / "Dockerfile"), *arguments, str(root)]
         run_watched(build, f"building {image}", report)
         run_watched([kind, "load", "docker-image", image, "--name", KIND_CLUSTER], f"loading {image}", report)
     kubeconfig = paths.states_dir() / "kind.kubeconfig"

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from cutline_testbed import CutlineProcesses, Testbed
+from cutline_testbed import CutlinePods, CutlineProcesses, Testbed
 
 SYSTEM = "cutline-system"
 AGENT = "system:serviceaccount:agents:ai-sre"
@@ -182,6 +182,8 @@ class Cluster:
 
     testbed: Testbed
     processes: CutlineProcesses
+    # Instead of the processes, on real nodes.
+    pods: CutlinePods | None = None
     namespaces: list[str] = field(default_factory=list)
     logins: dict[str, Login] = field(default_factory=dict)
 
@@ -337,11 +339,15 @@ class Cluster:
 
     def login(self, persona: str, server: str = "kube-apiserver") -> Login:
         """A persona's login at one of the API servers."""
-        return Login(self.testbed.kubeconfig(persona), f"127.0.0.1:{self.testbed.state.ports[server]}")
+        state = self.testbed.state
+        return Login(self.testbed.kubeconfig(persona), f"{state.host}:{state.ports[server]}")
 
     def log_lines(self, component: str, containing: str = "") -> list[dict[str, Any]]:
         """The JSON lines that one of Cutline's processes logged with this text in them."""
-        text = self.testbed.layout.process(component).log.read_text(errors="replace")
+        if self.pods is not None:
+            text = self.pods.logs(component)
+        else:
+            text = self.testbed.layout.process(component).log.read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines() if line.startswith("{") and containing in line]
 
     def audit(self, containing: str, server: str = "kube-apiserver") -> list[dict[str, Any]]:

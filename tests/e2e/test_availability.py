@@ -21,7 +21,7 @@ import pytest
 
 from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, Load, await_true, scale_down
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _DOWN = "failed calling webhook"
 _UNDECIDED = "Cutline is undecided about this request"

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, await_true, scale_down
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _WEBHOOK_ACCOUNT = f"system:serviceaccount:{SYSTEM}:cutline-webhook"
 _CALLS = re.compile(r"^apiserver_admission_webhook_request_total\{(.*)\} (\d+)", re.MULTILINE)

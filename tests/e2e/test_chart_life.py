@@ -13,7 +13,7 @@ from cutline_testbed.helm import chart
 from cutline_testbed.install import ensure_installed
 from tests.e2e.cluster import CHECKOUT, JSON_PATCH, MERGE, SYSTEM, Cluster, Load, await_true, scale_down
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _GATE = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/cutline-gate"
 _CONFIGURATIONS = (

@@ -16,7 +16,7 @@ import pytest
 from cutline_testbed import CutlineProcesses, Options, Testbed, install
 from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, Login, await_true, scale_down, signoff
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _SERVERS = ("kube-apiserver", "kube-apiserver-2")
 _ROUNDS = 3

@@ -22,7 +22,7 @@ from cutline.domain.exempt import BUILT_IN, ExemptIdentity
 from cutline.domain.request import Operation
 from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, await_true, scale_down
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _CONTROLLER = "system:serviceaccount:kube-system:"
 _VERBS = {Operation.UPDATE: {"update", "patch"}, Operation.DELETE: {"delete", "deletecollection"}}

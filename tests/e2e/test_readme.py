@@ -6,7 +6,7 @@ import sys
 import pytest
 from demo.transcript import beginning, recorded, timeless
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 
 def test_the_demo_plays_and_the_readme_shows_its_beginning() -> None:

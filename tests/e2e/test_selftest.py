@@ -1,0 +1,112 @@
+"""What `helm test` runs, as a process with the rights that the chart gives it: it sees a gate, and the lack of one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cutline_testbed.helm import chart
+from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
+
+pytestmark = pytest.mark.e2e
+
+_NAME = "cutline-selftest"
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """The process, as the pod of `helm test` would run it."""
+
+    kubeconfig: Path
+
+    def run(self, *arguments: str, within: float = 0) -> subprocess.CompletedProcess[str]:
+        """By default it tries once: what it is to see is there already."""
+        command = [sys.executable, "-m", "cutline_webhook.selftest", f"--namespace={SYSTEM}", f"--within={within}"]
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return subprocess.run(
+            [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+
+def _apply_hooks(cluster: Cluster, policy: str) -> None:
+    """What `helm test` would create. Helm itself would wait for the pod to end, which it does not here."""
+    command = ("helm", "template", "cutline", str(chart()), "-n", SYSTEM, "-s", "templates/tests/selftest.yaml")
+    text = cluster.run("admin", *command, "--set", f"starterPolicy.name={policy}").must_pass().output
+    # A pod's arguments cannot be changed.
+    cluster.kubectl("admin", "delete", "pod", _NAME, "-n", SYSTEM, "--ignore-not-found", "--now").must_pass()
+    cluster.kubectl("admin", "apply", "-f", "-", stdin=text).must_pass()
+
+
+@pytest.fixture
+def selftest(cluster: Cluster, tmp_path: Path) -> Iterator[SelfTest]:
+    _apply_hooks(cluster, "production")
+    yield SelfTest(cluster.testbed.token_kubeconfig(tmp_path / "kubeconfig", SYSTEM, _NAME))
+    for kind in ("pod", "serviceaccount", "role", "rolebinding", "networkpolicy"):
+        cluster.kubectl("admin", "delete", kind, _NAME, "-n", SYSTEM, "--ignore-not-found", "--wait=false")
+    for kind in ("clusterrole", "clusterrolebinding"):
+        cluster.kubectl("admin", "delete", kind, _NAME, "--ignore-not-found", "--wait=false")
+
+
+def test_a_standing_gate_is_seen(selftest: SelfTest) -> None:
+    result = selftest.run("--policy=production")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
+        "ok     configurations",
+        "ok     own kinds",
+        "ok     gate",
+        "ok     gate",
+    ]
+    assert "deleting the policy production unsigned is refused" in result.stdout
+
+
+def test_nothing_that_it_sent_is_left(cluster: Cluster, selftest: SelfTest) -> None:
+    before = cluster.send("admin", "GET", f"{POLICIES}/production").must_pass()
+    assert selftest.run("--policy=production").returncode == 0
+    assert cluster.send("admin", "GET", f"{POLICIES}/production").must_pass() == before
+    assert not cluster.get("rprop", _NAME, SYSTEM)
+
+
+def test_an_installation_without_a_starter_policy_is_told_so(selftest: SelfTest) -> None:
+    assert "no starter policy to ask about" in selftest.run().stdout
+
+
+def test_a_policy_that_only_warns_lets_pass_what_it_would_refuse(cluster: Cluster, selftest: SelfTest) -> None:
+    line = {"name": "mild", "actions": ["Rollback"], "require": {"from": [{"userGroup": "sre"}]}}
+    with cluster.policy(line, enforcement="Warn") as name:
+        _apply_hooks(cluster, name)
+        result = selftest.run(f"--policy={name}", within=30)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "passes, for it says Warn" in result.stdout
+
+
+def test_a_policy_that_is_gone_is_told_so(cluster: Cluster, selftest: SelfTest) -> None:
+    _apply_hooks(cluster, "never-made")
+    result = selftest.run("--policy=never-made", within=30)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "the policy never-made is gone" in result.stdout
+
+
+def test_a_dead_webhook_is_a_failure(cluster: Cluster, selftest: SelfTest) -> None:
+    cluster.processes.webhook.kill()
+    result = selftest.run("--policy=production")
+    assert result.returncode == 1
+    assert "FAILED" in result.stdout
+    assert "failed calling webhook" in result.stdout
+
+
+def test_configurations_that_are_gone_are_a_failure(cluster: Cluster, selftest: SelfTest) -> None:
+    cluster.processes.operator.kill()
+    cluster.kubectl("admin", "delete", "validatingwebhookconfiguration", "cutline-gate").must_pass()
+    result = selftest.run("--policy=production")
+    assert result.returncode == 1
+    assert "validatingwebhookconfigurations/cutline-gate does not exist" in result.stdout
+
+
+def test_it_waits_for_an_operator_that_has_not_come_so_far(cluster: Cluster, selftest: SelfTest) -> None:
+    cluster.kubectl("admin", "delete", "validatingwebhookconfiguration", "cutline-gate").must_pass()
+    result = selftest.run("--policy=production", within=60)
+    assert result.returncode == 0, result.stdout + result.stderr
