@@ -27,7 +27,7 @@ class Condition:
         return {"name": self.name, "expression": self.expression}
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A CEL string literal; the escapes that it shares with the names we quote suffice."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     if not escaped.isprintable():
@@ -35,7 +35,12 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-_HAS_CREDENTIAL: Final = f"{_quoted(CREDENTIAL_ID_KEY)} in request.userInfo.?extra.orValue({{}})"
+def one_of(texts: Iterable[str]) -> str:
+    """A CEL list of string literals."""
+    return f"[{', '.join(map(quoted, texts))}]"
+
+
+HAS_CREDENTIAL: Final = f"{quoted(CREDENTIAL_ID_KEY)} in request.userInfo.?extra.orValue({{}})"
 _SPEC_DIFFERS: Final = "object.?spec.orValue({}) != oldObject.?spec.orValue({})"
 _OWNERS_DIFFER: Final = (
     "object.?metadata.?ownerReferences.orValue([]) != oldObject.?metadata.?ownerReferences.orValue([])"
@@ -105,7 +110,7 @@ NOT_ITS_KUBELET = Condition(
 
 def not_sent_by(username: str) -> Condition:
     """False for our own service account, whose requests must never come back to it."""
-    return Condition("not-our-own", f"!(request.userInfo.username == {_quoted(username)} && {_HAS_CREDENTIAL})")
+    return Condition("not-our-own", f"!(request.userInfo.username == {quoted(username)} && {HAS_CREDENTIAL})")
 
 
 def exempt_identities(identities: Iterable[ExemptIdentity]) -> Condition:
@@ -121,11 +126,11 @@ def _who(identity: ExemptIdentity) -> tuple[str, str, bool]:
 
 def _sender(who: tuple[str, str, bool], identities: tuple[ExemptIdentity, ...]) -> str:
     username, group, carries_credential = who
-    terms = [f"request.userInfo.username == {_quoted(username)}"]
+    terms = [f"request.userInfo.username == {quoted(username)}"]
     if group:
-        terms.append(f"{_quoted(group)} in request.userInfo.?groups.orValue([])")
+        terms.append(f"{quoted(group)} in request.userInfo.?groups.orValue([])")
     if carries_credential:
-        terms.append(_HAS_CREDENTIAL)
+        terms.append(HAS_CREDENTIAL)
     acts = sorted({_act(identity) for identity in identities})
     terms.append(f"({' || '.join(acts)})")
     return f"({' && '.join(terms)})"
@@ -134,8 +139,8 @@ def _sender(who: tuple[str, str, bool], identities: tuple[ExemptIdentity, ...]) 
 def _act(identity: ExemptIdentity) -> str:
     kept = f" && !({_SPEC_DIFFERS})" if identity.metadata_only else ""
     return (
-        f"(request.operation == {_quoted(identity.operation.value)}"
-        f" && request.resource.group == {_quoted(identity.api_group)}"
-        f" && request.resource.resource == {_quoted(identity.resource)}"
-        f" && request.?subResource.orValue('') == {_quoted(identity.subresource)}{kept})"
+        f"(request.operation == {quoted(identity.operation.value)}"
+        f" && request.resource.group == {quoted(identity.api_group)}"
+        f" && request.resource.resource == {quoted(identity.resource)}"
+        f" && request.?subResource.orValue('') == {quoted(identity.subresource)}{kept})"
     )

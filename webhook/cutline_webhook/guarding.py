@@ -18,6 +18,7 @@ from cutline.api.proposals import proposal_of
 from cutline.api.settings import InstallationSettings
 from cutline.api.signoffs import signoff_of
 from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
+from cutline.domain.kind import POLICY
 from cutline.domain.proposal import Proposal
 from cutline.domain.request import Operation, Request
 from cutline.domain.signoff import Decision, Signoff, standing
@@ -33,6 +34,10 @@ _REFUSED_WHOLE = {
     "resourcequotas": "spec.hard: must not count Cutline's own kinds: a rejection that finds no room is lost",
     "customresourcedefinitions": "the status of Cutline's definitions is written by the API server alone",
 }
+_PART_OF_CUTLINE = (
+    ": part of Cutline's own installation, which only those may change who may delete the"
+    " ValidatingWebhookConfiguration cutline-gate; ask whoever runs helm upgrade here"
+)
 _BOUND_METADATA = ("ownerReferences", "finalizers")
 
 
@@ -50,6 +55,9 @@ class Guard:
         if request.resource in _REFUSED_WHOLE:
             # The rules bring only those here that would stop people from objecting.
             raise Refused(_REFUSED_WHOLE[request.resource])
+        if request.group != POLICY.group:
+            # The same holds for Cutline's own objects: those who could end the gate anyway were not sent here.
+            raise Refused(f"{request.resource} {request.name}".rstrip() + _PART_OF_CUTLINE)
         if request.subresource == "status":
             self._check_is_operator(request, "status")
             return ()
