@@ -25,6 +25,7 @@ from cutline_testbed.interrupts import undisturbed
 from cutline_testbed.kube_api import KubeApi
 from cutline_testbed.layout import Layout
 from cutline_testbed.locks import exclusive
+from cutline_testbed.node.configs import PAUSE_IMAGE
 from cutline_testbed.node.host_network import choose_slot
 from cutline_testbed.node.real_nodes import RealNodes
 from cutline_testbed.node.requirements import ensure_requirements
@@ -37,6 +38,8 @@ from cutline_testbed.toolchain import Toolchain, ensure_toolchain
 from cutline_testbed.waiting import wait_until
 
 SETTLED_WITHIN_S = 60.0
+# What the README's and the demo's workload runs: the pause image by other names, for there is no registry.
+EXAMPLE_IMAGES = tuple(f"docker.io/library/checkout:v{version}" for version in range(1, 4))
 # Before the control plane: a webhook that is gone must not delay what is stopped after it.
 CUTLINE_PROCESSES = (components.OPERATOR, components.WEBHOOK)
 
@@ -255,6 +258,8 @@ class Testbed:
         self.report.say(f"starting {' and '.join(node.name for node in real.nodes)}")
         archives = [ensure_images(self.report).pause]
         real.start_runtimes(self._issuer(prepared), self.layout.pki / "ca.crt", archives)
+        for node in real.nodes:
+            node.tag_image(PAUSE_IMAGE, *EXAMPLE_IMAGES)
         real.join(self.api())
 
     def _settle(self, plane: ControlPlane) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from cutline_testbed import CutlinePods, CutlineProcesses, Testbed
+from cutline_testbed.ports import HOST
 
 SYSTEM = "cutline-system"
 AGENT = "system:serviceaccount:agents:ai-sre"
@@ -266,8 +267,7 @@ class Cluster:
 
     def apply(self, persona: str, *objects: dict[str, Any]) -> Outcome:
         # JSON, because Go reads a bare 901e71 as a number where PyYAML writes it for a string.
-        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        return self.kubectl(persona, "apply", "-f", "-", stdin=json.dumps(items))
+        return self.kubectl(persona, "apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, objects)))
 
     def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
         """An object as the admin reads it; empty where there is none."""
@@ -349,6 +349,31 @@ class Cluster:
         else:
             text = self.testbed.layout.process(component).log.read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines() if line.startswith("{") and containing in line]
+
+    def metrics(self) -> str:
+        """What all replicas of the webhook expose."""
+        if self.pods is None:
+            connection = http.client.HTTPConnection(HOST, self.testbed.state.ports["webhook-metrics"], timeout=SECONDS)
+            try:
+                connection.request("GET", "/metrics")
+                return connection.getresponse().read().decode()
+            finally:
+                connection.close()
+        replicas = self.items("pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=webhook")
+        paths = (f"/api/v1/namespaces/{SYSTEM}/pods/{pod['metadata']['name']}:9090/proxy/metrics" for pod in replicas)
+        return "\n".join(self.kubectl("admin", "get", "--raw", path).must_pass().output for path in paths)
+
+    def webhook_address(self) -> tuple[str, str]:
+        """Where the gate's configuration sends reviews: HOST:PORT and the path."""
+        configurations = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+        gate = self.send("admin", "GET", f"{configurations}/cutline-gate").must_pass()
+        client = gate["webhooks"][0]["clientConfig"]
+        if "url" in client:
+            parts = urllib.parse.urlsplit(client["url"])
+            return parts.netloc, parts.path
+        service = client["service"]
+        found = self.get("service", service["name"], service["namespace"])
+        return f"{found['spec']['clusterIP']}:{service['port']}", service["path"]
 
     def audit(self, containing: str, server: str = "kube-apiserver") -> list[dict[str, Any]]:
         """The writes that an API server logged with this text in them: who did what to which object."""

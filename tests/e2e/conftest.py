@@ -14,7 +14,7 @@ from tests.e2e.cluster import Cluster
 
 ON_NODES = os.environ.get("CUTLINE_E2E_CLUSTER") == "node"
 # What the tests' workloads ask for: the pause image by other names, for there is no registry.
-IMAGES = ("shop:v1", "shop:v2", "shop:v3", "shop:v9", "db:v1", "db:v2", "ledger:v1", "checkout:v1", "checkout:v2")
+IMAGES = ("shop:v1", "shop:v2", "shop:v3", "shop:v9", "db:v1", "db:v2", "ledger:v1")
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ UNGATED: Mapping[str, str] = {
     "bindings": "binds a pod that runs nowhere yet",
     "pods CREATE": "a cluster must be able to start without us; that a pod may preempt others is accepted",
     "pods/binding": "binds a pod that runs nowhere yet",
-    "pods/ephemeralcontainers": "adds a container to a pod and takes none away",
+    "pods/ephemeralcontainers": "adds a container to a pod; what that does to its neighbours is " + _INSIDE,
     "pods/exec": _INSIDE,
     "pods/attach": _INSIDE,
     "pods/portforward": _INSIDE,
@@ -150,7 +150,7 @@ NOT_YET: Mapping[str, str] = {
     "jobs.batch/status": "ScaleDown: a condition Failed, whoever wrote it, ends the job's pods",
     "jobs.batch UPDATE": "ScaleDown: suspend and parallelism end running pods",
     "cronjobs.batch UPDATE": "DisableFeature: suspend",
-    "pods/resize": "ScaleDown: less CPU and memory",
+    "pods/resize": "ScaleDown: less CPU and memory; Restart, where the container says so in its resizePolicy",
     # Rollback and what holds an eviction back.
     "controllerrevisions.apps UPDATE DELETE": "Rollback: what was forgotten is not recognised when it returns",
     "poddisruptionbudgets.policy UPDATE DELETE": "Drain: what held evictions back",
@@ -173,7 +173,7 @@ NOT_YET: Mapping[str, str] = {
 }
 
 LABELS_ONLY: Mapping[str, str] = {
-    "pods": "with its owners and its deadline; the rest of a spec that may change ends nothing that runs",
+    "pods": "with its owners, deadline and tolerations; open: a new image restarts a container (Restart)",
     "namespaces": "its spec holds finalizers, acted on only while it ends",
     "deployments.apps/status": "nobody removes anything because of it",
     "statefulsets.apps/status": "nobody removes anything because of it",
@@ -181,8 +181,8 @@ LABELS_ONLY: Mapping[str, str] = {
     "replicasets.apps/status": "nobody removes anything because of it",
     "namespaces/status": "acted on only while the namespace ends",
     "namespaces/finalize": "acted on only while the namespace ends",
-    "nodes/status": "open: not-ready, whoever wrote it, is answered by a NoExecute taint (Drain)",
-    "pods/status": "open: a phase Failed, whoever wrote it, ends the pod for its controller (Restart)",
+    "nodes/status": "with a node that is reported lost by others than its kubelet; the rest moves no pod",
+    "pods/status": "with a pod that is reported ended by others than its kubelet; open: a Ready that is taken (CutTraffic)",
 }
 
 # By the name of the condition: which objects of a resource are asked about, and why the others are not.

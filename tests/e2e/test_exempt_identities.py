@@ -43,8 +43,10 @@ WITNESSES = {
     ("daemon-set-controller", "DELETE", "pods"): "test_a_daemon_set_rolls",
     ("job-controller", "DELETE", "pods"): "test_a_suspended_job_gives_up_its_pods",
     ("node-controller", "UPDATE", "nodes"): "test_a_lost_node_is_tainted_and_its_pods_leave",
+    ("node-controller", "UPDATE", "nodes/status"): "test_a_node_that_never_spoke_is_reported_as_unknown",
     ("node-controller", "DELETE", "pods"): "test_a_lost_node_is_tainted_and_its_pods_leave",
     ("pod-garbage-collector", "DELETE", "pods"): "test_the_pods_of_a_vanished_node_are_cleared_away",
+    ("pod-garbage-collector", "UPDATE", "pods/status"): "test_the_pods_of_a_vanished_node_are_cleared_away",
     ("generic-garbage-collector", "DELETE", "pods"): "test_pods_go_with_their_owner",
     ("namespace-controller", "DELETE", "pods"): "test_a_namespace_finishes_terminating",
     ("replicaset-controller", "UPDATE", "pods"): "test_what_an_orphaning_delete_leaves_is_adopted_by_the_next",
@@ -73,12 +75,14 @@ def _id_of(row: ExemptIdentity) -> str:
 def _await_act(cluster: Cluster, namespace: str, controller: str, operation: str, resource: str) -> None:
     """The controller itself did it: its user name stands in the audit log, with success."""
     username = controller if controller.startswith("system:") else _CONTROLLER + controller
+    resource, _, subresource = resource.partition("/")
 
     def is_logged() -> bool:
         return any(
             event["user"]["username"] == username
             and event["verb"] in _VERBS[Operation(operation)]
             and event["objectRef"]["resource"] == resource
+            and subresource in ("", event["objectRef"].get("subresource"))
             and event["responseStatus"]["code"] < 300
             for event in cluster.audit(namespace)
             if event.get("objectRef") and event.get("responseStatus")
@@ -101,18 +105,23 @@ class _Slow:
 
     orphaned: str  # the namespace of a pod on a node that is not there: 40 seconds
     ending: str  # a namespace that is being deleted with a pod in it
+    silent: str  # a node of which no kubelet ever speaks: 60 seconds
 
 
 @pytest.fixture(scope="module")
 def slow(standing_cluster: Cluster) -> Iterator[_Slow]:
     standing_cluster.processes.start_webhook()
-    begun = _Slow(_standing_namespace(standing_cluster), _standing_namespace(standing_cluster))
+    silent = f"silent-{secrets.token_hex(3)}"
+    begun = _Slow(_standing_namespace(standing_cluster), _standing_namespace(standing_cluster), silent)
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": silent}, "spec": {"unschedulable": True}}
+    standing_cluster.send("admin", "POST", "/api/v1/nodes", node).must_pass()
     standing_cluster.apply("admin", _pod("orphan", begun.orphaned, nodeName="vanished")).must_pass()
     standing_cluster.apply("admin", _pod("alone", begun.ending)).must_pass()
     await_true(lambda: _is_running(standing_cluster, "alone", begun.ending), "the pod ran")
     standing_cluster.kubectl("admin", "delete", "namespace", begun.ending, "--wait=false").must_pass()
     yield begun
     standing_cluster.kubectl("admin", "delete", "namespace", begun.orphaned, "--wait=false")
+    _remove_node(standing_cluster, silent)
 
 
 @pytest.fixture(autouse=True)
@@ -376,6 +385,8 @@ def bare_node(cluster: Cluster) -> Iterator[str]:
 
 
 def _report_ready(cluster: Cluster, node: str, status: str) -> None:
+    """As its kubelet, whom everybody believes."""
+    kubelet = cluster.newcomer(f"kubelet-{node}", "system:nodes", user=f"system:node:{node}")
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     condition = {
         "type": "Ready",
@@ -385,7 +396,7 @@ def _report_ready(cluster: Cluster, node: str, status: str) -> None:
         "lastTransitionTime": now,
     }
     cluster.send(
-        "admin", "PATCH", f"/api/v1/nodes/{node}/status", {"status": {"conditions": [condition]}}, MERGE
+        kubelet, "PATCH", f"/api/v1/nodes/{node}/status", {"status": {"conditions": [condition]}}, MERGE
     ).must_pass()
 
 
@@ -449,6 +460,14 @@ _NOBODY = {"apiVersion": "v1", "kind": "ConfigMap", "name": "nobody", "uid": "0b
 _GIVEN_AWAY = {"metadata": {"ownerReferences": [_NOBODY | {"controller": True}]}}
 
 
+def _lost(namespace: str, resource: str) -> tuple[str, dict[str, Any]]:
+    """What a status says of a pod or a node that is lost."""
+    if resource == "pods":
+        return f"/api/v1/namespaces/{namespace}/pods/alone/status", {"status": {"phase": "Failed"}}
+    unknown = {"type": "Ready", "status": "Unknown"}
+    return "/api/v1/nodes/node-1/status", {"status": {"conditions": [unknown]}}
+
+
 def _same_request(cluster: Cluster, namespace: str, row: ExemptIdentity) -> Answer:
     """What the row allows, sent under its user name by somebody who may impersonate."""
     headers = {"Impersonate-User": row.username}
@@ -456,6 +475,8 @@ def _same_request(cluster: Cluster, namespace: str, row: ExemptIdentity) -> Answ
     pod = f"/api/v1/namespaces/{namespace}/pods/alone"
     if row.operation is Operation.DELETE:
         return admin.send("DELETE", pod, more_headers=headers)
+    if row.subresource == "status":
+        return admin.send("PATCH", *_lost(namespace, row.resource), MERGE, headers)
     if row.resource == "pods":
         return admin.send("PATCH", pod, _GIVEN_AWAY, MERGE, headers)
     if row.resource == "nodes":
@@ -531,3 +552,8 @@ def test_a_namespace_finishes_terminating(cluster: Cluster, slow: _Slow) -> None
 def test_the_pods_of_a_vanished_node_are_cleared_away(cluster: Cluster, slow: _Slow) -> None:
     await_true(lambda: not cluster.get("pod", "orphan", slow.orphaned), "the orphan was cleared away", seconds=90)
     _await_act(cluster, slow.orphaned, "pod-garbage-collector", "DELETE", "pods")
+    _await_act(cluster, slow.orphaned, "pod-garbage-collector", "UPDATE", "pods/status")
+
+
+def test_a_node_that_never_spoke_is_reported_as_unknown(cluster: Cluster, slow: _Slow) -> None:
+    _await_act(cluster, slow.silent, "node-controller", "UPDATE", "nodes/status")

@@ -117,6 +117,8 @@ def test_what_stands_above_the_changes_is_what_they_are_about(cluster: Cluster) 
     )
 
 
+# A real kubelet ends the pod at once, and removing what has ended is nobody's loss.
+@pytest.mark.processes
 def test_what_is_left_in_a_terminating_namespace_is_proposed_in_cutlines_own(cluster: Cluster) -> None:
     ns = cluster.namespace()
     metadata = {"name": "stuck", "namespace": ns, "finalizers": ["e2e.example.com/hold"]}

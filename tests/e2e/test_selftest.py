@@ -1,5 +1,6 @@
 """What `helm test` runs, as a process with the rights that the chart gives it: it sees a gate, and the lack of one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from cutline_testbed.helm import chart
-from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
+from tests.e2e.cluster import POLICIES, SYSTEM, Cluster, await_true, policy
 
 pytestmark = pytest.mark.e2e
 
 _NAME = "cutline-selftest"
+_MADE_INSIDE = ("pod", "serviceaccount", "role", "rolebinding", "networkpolicy")
+_MADE_OUTSIDE = ("clusterrole", "clusterrolebinding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,9 @@ def _apply_hooks(cluster: Cluster, policy: str) -> None:
 def selftest(cluster: Cluster, tmp_path: Path) -> Iterator[SelfTest]:
     _apply_hooks(cluster, "production")
     yield SelfTest(cluster.testbed.token_kubeconfig(tmp_path / "kubeconfig", SYSTEM, _NAME))
-    for kind in ("pod", "serviceaccount", "role", "rolebinding", "networkpolicy"):
+    for kind in _MADE_INSIDE:
         cluster.kubectl("admin", "delete", kind, _NAME, "-n", SYSTEM, "--ignore-not-found", "--wait=false")
-    for kind in ("clusterrole", "clusterrolebinding"):
+    for kind in _MADE_OUTSIDE:
         cluster.kubectl("admin", "delete", kind, _NAME, "--ignore-not-found", "--wait=false")
 
 
@@ -76,9 +79,12 @@ def test_an_installation_without_a_starter_policy_is_told_so(selftest: SelfTest)
 
 def test_a_policy_that_only_warns_lets_pass_what_it_would_refuse(cluster: Cluster, selftest: SelfTest) -> None:
     line = {"name": "mild", "actions": ["Rollback"], "require": {"from": [{"userGroup": "sre"}]}}
-    with cluster.policy(line, enforcement="Warn") as name:
-        _apply_hooks(cluster, name)
-        result = selftest.run(f"--policy={name}", within=30)
+    cluster.apply("platform", policy("mild", line, enforcement="Warn")).must_pass()
+    try:
+        _apply_hooks(cluster, "mild")
+        result = selftest.run("--policy=mild", within=30)
+    finally:
+        cluster.send("mallory", "DELETE", f"{POLICIES}/mild").must_pass()
     assert result.returncode == 0, result.stdout + result.stderr
     assert "passes, for it says Warn" in result.stdout
 
@@ -110,3 +116,23 @@ def test_it_waits_for_an_operator_that_has_not_come_so_far(cluster: Cluster, sel
     cluster.kubectl("admin", "delete", "validatingwebhookconfiguration", "cutline-gate").must_pass()
     result = selftest.run("--policy=production", within=60)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(("phase", "succeeds"), [("Succeeded", True), ("Failed", False)])
+def test_helm_leaves_nothing_of_its_test_however_it_ends(cluster: Cluster, phase: str, succeeds: bool) -> None:
+    """No node here runs the pod: its end is written in the kubelet's place."""
+    environment = cluster.testbed.environment("admin")
+    command = ("helm", "test", "cutline", "-n", SYSTEM, "--timeout", "100s")
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as helm:
+        await_true(lambda: bool(cluster.get("pod", _NAME, SYSTEM).get("status", {}).get("startTime")), "the pod ran")
+        ended = ("patch", "pod", _NAME, "-n", SYSTEM, "--subresource=status", "--type=merge", "-p")
+        cluster.kubectl("admin", *ended, json.dumps({"status": {"phase": phase}})).must_pass()
+        output, _ = helm.communicate(timeout=120)
+    assert (helm.returncode == 0) is succeeds, output
+    assert f"Phase:          {phase}" in output
+    for kind in _MADE_INSIDE:
+        assert not cluster.get(kind, _NAME, SYSTEM), kind
+    for kind in _MADE_OUTSIDE:
+        assert not cluster.get(kind, _NAME), kind

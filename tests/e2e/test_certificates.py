@@ -1,0 +1,399 @@
+"""Where the webhook's certificate may come from, and its replacement while requests go on.
+
+On a testbed of its own, whose API server can present a client certificate to webhooks. Under every
+replacement, no gated change passes, and nothing that the gate lets pass is held up.
+"""
+
+import base64
+import ipaddress
+import itertools
+import json
+import os
+import ssl
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cutline_testbed import CutlineProcesses, Testbed, install, programs
+from cutline_testbed.cutline_processes import config_file
+from cutline_testbed.go_sdk import go_environment
+from cutline_testbed.helm import chart
+from cutline_testbed.state import Options
+from cutline_testbed.toolchain import ensure_programs
+from tests.e2e.cluster import MERGE, SYSTEM, Cluster, Load, await_true
+
+pytestmark = pytest.mark.e2e
+
+TLS, CA, GIVEN = "cutline-webhook-tls", "cutline-ca", "gate-tls"
+# What large clusters need a minute for, one API server and one webhook on one machine need moments for.
+QUICK = {"announceFor": "2s", "trustFormerFor": "7s"}
+BY_OPERATOR = {"from": "Operator", "secretName": "", "caBundle": "", **QUICK}
+DEFINITIONS = ("certificaterequests", "certificates", "clusterissuers", "issuers")
+
+
+class Signer:
+    """A company's authority."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._certificate = self._sign(self._key, self._name, timedelta(days=1), timedelta(days=30), is_ca=True)
+        self.pem = _pem(self._certificate)
+
+    def pair(
+        self, name: str, *alternatives: str, age: timedelta = timedelta(days=1), left: timedelta = timedelta(days=30)
+    ) -> dict[str, str]:
+        """Certificate and key, with the authority, as a Secret holds them."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._sign(key, subject, age, left, *alternatives)
+        encoded = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return {"tls.crt": _pem(certificate), "tls.key": encoded.decode(), "ca.crt": self.pem}
+
+    def _sign(
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        subject: x509.Name,
+        age: timedelta,
+        left: timedelta,
+        *names: str,
+        is_ca: bool = False,
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - age)
+            .not_valid_after(now + left)
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        )
+        if names:
+            addresses = [x509.IPAddress(ipaddress.ip_address(name)) for name in names]
+            builder = builder.add_extension(x509.SubjectAlternativeName(addresses), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+CALLERS = Signer("callers")
+
+
+@pytest.fixture(scope="module")
+def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A testbed whose API server presents a certificate of `CALLERS` to every webhook."""
+    folder = tmp_path_factory.mktemp("admission")
+    argument = f"--admission-control-config-file={_admission_configuration(folder)}"
+    testbed = Testbed(os.environ.get("CUTLINE_CERTIFICATES_TESTBED", "e2e-certificates"))
+    started = testbed.start(Options(nodes=1, api_server_args=(argument,)))
+    try:
+        install(testbed)
+        yield Cluster(testbed, CutlineProcesses(testbed))
+    finally:
+        if started:
+            testbed.clean()
+
+
+def _admission_configuration(folder: Path) -> Path:
+    """What tells an API server with which credentials it calls webhooks."""
+    pair = CALLERS.pair("kube-apiserver")
+    encoded = {key: base64.b64encode(pair[name].encode()).decode() for key, name in _CREDENTIALS.items()}
+    kubeconfig = folder / "webhooks.yaml"
+    users = [{"name": "*", "user": encoded}]
+    kubeconfig.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "users": users}))
+    plugins = [
+        {
+            "name": name,
+            "configuration": {
+                "apiVersion": "apiserver.config.k8s.io/v1",
+                "kind": "WebhookAdmissionConfiguration",
+                "kubeConfigFile": str(kubeconfig),
+            },
+        }
+        for name in ("ValidatingAdmissionWebhook", "MutatingAdmissionWebhook")
+    ]
+    path = folder / "admission.yaml"
+    tree = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins}
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+_CREDENTIALS = {"client-certificate-data": "tls.crt", "client-key-data": "tls.key"}
+
+
+@pytest.fixture(scope="module")
+def workload(own_cluster: Cluster) -> str:
+    """A gated namespace with workloads to be changed."""
+    _configure(own_cluster, certificates=BY_OPERATOR)
+    _await_settled(own_cluster)
+    namespace = own_cluster.namespace()
+    own_cluster.deployment(namespace)
+    own_cluster.deployment(namespace, "idle", replicas=0)
+    return namespace
+
+
+@contextmanager
+def _undisturbed(cluster: Cluster, namespace: str) -> Iterator[Load]:
+    """Requests all the while: none that is gated may pass, and of the others each has to."""
+    agent, robot, numbers = cluster.login("agent"), cluster.login("robot"), itertools.count()
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    load = Load()
+    load.keep("gated", lambda: agent.send("PATCH", f"{path}/checkout/scale", {"spec": {"replicas": 2}}, MERGE))
+    load.keep("let pass", lambda: robot.send("PATCH", f"{path}/idle", _new(next(numbers)), MERGE))
+    with load:
+        load.await_more("gated", 403)
+        yield load
+        load.await_more("let pass", 200)
+    statuses = {name: set(counted) for name, counted in load.statuses.items()}
+    assert statuses == {"gated": {403}, "let pass": {200}}
+    assert cluster.replicas(namespace) == 4
+
+
+def _new(number: int) -> dict[str, Any]:
+    return {"spec": {"template": {"metadata": {"annotations": {"number": str(number)}}}}}
+
+
+def _configure(cluster: Cluster, **values: Any) -> None:
+    """Upgrade the release, and give the processes the configuration that it then has, as pods would get it."""
+    file = cluster.testbed.layout.cutline / "certificates.yaml"
+    file.write_text(yaml.safe_dump(values))
+    release = ("helm", "upgrade", "cutline", str(chart()), "-n", SYSTEM, "--reset-then-reuse-values")
+    cluster.run("admin", *release, "-f", str(file)).must_pass()
+    text = cluster.get("configmap", "cutline-config", SYSTEM)["data"]["config.yaml"]
+    if config_file(cluster.testbed.layout).read_text() == text:
+        return
+    config_file(cluster.testbed.layout).write_text(text)
+    cluster.processes.restart_operator()
+
+
+def _state(cluster: Cluster) -> dict[str, str]:
+    return dict(cluster.get("configmap", "cutline-operator-state", SYSTEM).get("data") or {})
+
+
+def _await_settled(cluster: Cluster) -> None:
+    await_true(lambda: _state(cluster).get("certificates") == "Settled", "the certificates were settled")
+
+
+def _await_blocked(cluster: Cluster, problem: str) -> None:
+    await_true(
+        lambda: _state(cluster).get("certificatesMessage", "").startswith(f"{problem}: secret {GIVEN}"),
+        f"the operator said {problem}",
+    )
+
+
+def _trusted(cluster: Cluster) -> str:
+    """The one bundle of all webhooks of the gate."""
+    webhooks = cluster.get("validatingwebhookconfiguration", "cutline-gate")["webhooks"]
+    (bundle,) = {webhook["clientConfig"]["caBundle"] for webhook in webhooks}
+    return base64.b64decode(bundle).decode()
+
+
+def _in_secret(cluster: Cluster, name: str, key: str) -> str:
+    return base64.b64decode(cluster.get("secret", name, SYSTEM)["data"][key]).decode()
+
+
+def _annotate(cluster: Cluster, secret: str, *annotations: str) -> None:
+    cluster.kubectl("admin", "annotate", "secret", secret, "-n", SYSTEM, "--overwrite", *annotations).must_pass()
+
+
+def _metric(cluster: Cluster, name: str) -> float:
+    port = cluster.testbed.state.ports["operator-metrics"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_the_authority_is_replaced_on_demand_while_the_operator_dies(own_cluster: Cluster, workload: str) -> None:
+    before = _in_secret(own_cluster, CA, "tls.crt")
+    with _undisturbed(own_cluster, workload):
+        _annotate(own_cluster, CA, "cutline.dev/renew=now")
+        await_true(lambda: _in_secret(own_cluster, CA, "tls.crt") != before, "there is a new authority")
+        await_true(lambda: len(_trusted(own_cluster)) > len(before), "both authorities are trusted")
+        own_cluster.processes.operator.kill()
+        own_cluster.processes.start_operator()
+        _await_settled(own_cluster)
+    assert _trusted(own_cluster) == _in_secret(own_cluster, CA, "tls.crt")
+    end = x509.load_pem_x509_certificate(_in_secret(own_cluster, TLS, "tls.crt").encode()).not_valid_after_utc
+    assert _metric(own_cluster, "cutline_serving_certificate_expiry_timestamp_seconds") == end.timestamp()
+    end = x509.load_pem_x509_certificate(_trusted(own_cluster).encode()).not_valid_after_utc
+    assert _metric(own_cluster, "cutline_authority_certificate_expiry_timestamp_seconds") == end.timestamp()
+
+
+def test_deleted_secrets_come_back_and_nobody_notices(own_cluster: Cluster, workload: str) -> None:
+    path = _in_secret(own_cluster, TLS, "path")
+    with _undisturbed(own_cluster, workload) as load:
+        own_cluster.kubectl("admin", "delete", "secret", TLS, CA, "-n", SYSTEM).must_pass()
+        await_true(lambda: _state(own_cluster).get("certificates") == "Rotating", "the operator noticed")
+        load.await_more("let pass", 200)
+        _await_settled(own_cluster)
+    assert _in_secret(own_cluster, TLS, "path") == path
+    assert _trusted(own_cluster) == _in_secret(own_cluster, CA, "tls.crt")
+
+
+@pytest.fixture(scope="module")
+def cert_manager(own_cluster: Cluster) -> Iterator[None]:
+    """The real controllers of cert-manager, with the definitions that its module holds."""
+    testbed = own_cluster.testbed
+    toolchain = ensure_programs(programs.CERT_MANAGER, testbed.report)
+    source = Path(programs.__file__).parents[1] / "toolchain" / programs.CERT_MANAGER.source
+    module = subprocess.run(
+        ["go", "mod", "download", "-json", "github.com/cert-manager/cert-manager"],
+        cwd=source,
+        env=go_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    folder = Path(json.loads(module.stdout)["Dir"]) / "deploy" / "crds"
+    files = [part for name in DEFINITIONS for part in ("-f", str(folder / f"cert-manager.io_{name}.yaml"))]
+    # Too long for the annotation in which apply remembers what it applied.
+    own_cluster.kubectl("admin", "apply", "--server-side", *files).must_pass()
+    names = [f"crd/{name}.cert-manager.io" for name in DEFINITIONS]
+    own_cluster.kubectl("admin", "wait", "--for=condition=Established", "--timeout=30s", *names).must_pass()
+    process = testbed.layout.process("cert-manager")
+    program = str(toolchain.path("cert-manager-controller"))
+    process.start([program, f"--kubeconfig={testbed.kubeconfig('admin')}"])
+    try:
+        yield
+    finally:
+        process.stop()
+
+
+@pytest.fixture
+def back_to_the_operator(own_cluster: Cluster) -> Iterator[None]:
+    yield
+    _configure(own_cluster, certificates=BY_OPERATOR, webhook={"clientCA": "", "clientNames": []})
+    _await_settled(own_cluster)
+
+
+@pytest.mark.usefixtures("cert_manager", "back_to_the_operator")
+def test_cert_manager_issues_and_replaces(own_cluster: Cluster, workload: str) -> None:
+    with _undisturbed(own_cluster, workload):
+        _configure(own_cluster, certificates={**BY_OPERATOR, "from": "CertManager"})
+        _await_issued(own_cluster)
+        first = _in_secret(own_cluster, "cutline-webhook-issued", "ca.crt")
+        # Another authority, then a certificate of its, both in one write of cert-manager's.
+        _reissue(own_cluster, "cutline-issuer-ca")
+        _reissue(own_cluster, "cutline-webhook")
+        _await_issued(own_cluster)
+    assert _trusted(own_cluster).strip() != first.strip()
+    assert _in_secret(own_cluster, "cutline-issuer-ca", "tls.key") != _in_secret(own_cluster, TLS, "tls.key")
+
+
+def _await_issued(cluster: Cluster) -> None:
+    """Wait until what cert-manager issued is served, and its authority alone trusted."""
+
+    def is_done() -> bool:
+        issued = cluster.get("secret", "cutline-webhook-issued", SYSTEM).get("data") or {}
+        served = cluster.get("secret", TLS, SYSTEM)["data"]
+        is_same = issued.get("tls.crt") == served["tls.crt"]
+        return is_same and _state(cluster).get("certificates") == "Settled"
+
+    await_true(is_done, "the certificate of cert-manager was served")
+    assert _trusted(cluster).strip() == _in_secret(cluster, "cutline-webhook-issued", "ca.crt").strip()
+
+
+def _reissue(cluster: Cluster, name: str) -> None:
+    """What `cmctl renew` does."""
+    path = f"/apis/cert-manager.io/v1/namespaces/{SYSTEM}/certificates/{name}"
+    certificate = cluster.send("admin", "GET", path).must_pass()
+    revision = certificate["status"]["revision"]
+    issuing = {
+        "type": "Issuing",
+        "status": "True",
+        "reason": "ManuallyTriggered",
+        "message": "asked for by a test",
+        "lastTransitionTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    conditions = [*certificate["status"]["conditions"], issuing]
+    cluster.send("admin", "PATCH", f"{path}/status", {"status": {"conditions": conditions}}, MERGE).must_pass()
+    await_true(
+        lambda: cluster.send("admin", "GET", path).must_pass()["status"]["revision"] > revision,
+        f"cert-manager issued {name} again",
+    )
+
+
+def _bring(cluster: Cluster, data: dict[str, str]) -> None:
+    metadata = {"name": GIVEN, "namespace": SYSTEM}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata}
+    cluster.apply("admin", {**secret, "stringData": data}).must_pass()
+
+
+@pytest.mark.usefixtures("back_to_the_operator")
+def test_a_certificate_that_was_brought_is_judged_before_it_is_served(own_cluster: Cluster, workload: str) -> None:
+    first, second = Signer("first"), Signer("second")
+    with _undisturbed(own_cluster, workload):
+        _configure(own_cluster, certificates={**BY_OPERATOR, "from": "Secret", "secretName": GIVEN})
+        _await_blocked(own_cluster, "Missing")
+        _bring(own_cluster, {**first.pair("gate", "127.0.0.1"), "tls.key": first.pair("gate")["tls.key"]})
+        _await_blocked(own_cluster, "KeyMismatch")
+        _bring(own_cluster, first.pair("gate", "10.9.9.9"))
+        _await_blocked(own_cluster, "WrongName")
+        _bring(own_cluster, first.pair("gate", "127.0.0.1", left=-timedelta(minutes=1)))
+        _await_blocked(own_cluster, "Expired")
+        assert _metric(own_cluster, 'cutline_certificate_problem{problem="Expired"}') == 1
+        _bring(own_cluster, first.pair("gate", "127.0.0.1"))
+        _await_settled(own_cluster)
+        assert _trusted(own_cluster) == first.pem
+        # Another authority at once, and an end that is near.
+        _bring(own_cluster, second.pair("gate", "127.0.0.1", age=timedelta(days=90), left=timedelta(days=9)))
+        await_true(lambda: _trusted(own_cluster) == second.pem, "the second authority alone is trusted")
+    told = own_cluster.kubectl("admin", "get", "events", "-n", SYSTEM, "-o", "jsonpath={..reason}").output
+    for reason in ("CertificateProblem", "CertificateReplaced", "CertificateExpiring"):
+        assert reason in told
+    managers = own_cluster.kubectl("admin", "get", "secret", GIVEN, "-n", SYSTEM, "--show-managed-fields", "-o", "yaml")
+    assert "manager: cutline" not in managers.output
+
+
+@pytest.mark.usefixtures("back_to_the_operator")
+def test_only_who_presents_the_right_certificate_is_answered(own_cluster: Cluster, workload: str) -> None:
+    def demand(*names: str) -> None:
+        _configure(own_cluster, webhook={"clientCA": CALLERS.pem, "clientNames": list(names)})
+        own_cluster.processes.restart_webhook()
+
+    def scaled() -> str:
+        return own_cluster.kubectl("agent", *("scale", "-n", workload, "deployment/checkout", "--replicas=2")).output
+
+    assert _answers_without_certificate(own_cluster)
+    demand("kube-apiserver")
+    assert "needs a signed proposal" in scaled()
+    assert not _answers_without_certificate(own_cluster)
+    # With a certificate that is not enough the API server is nobody; the gate fails closed.
+    demand("somebody-else")
+    assert "failed calling webhook" in scaled()
+    assert own_cluster.replicas(workload) == 4
+    demand("kube-apiserver")
+    assert "needs a signed proposal" in scaled()
+    # The operator, which has none, keeps the configurations all the same.
+    _annotate(own_cluster, CA, "cutline.dev/renew=again")
+    before = _trusted(own_cluster)
+    with _undisturbed(own_cluster, workload):
+        await_true(lambda: before not in _trusted(own_cluster), "the authority was replaced")
+
+
+def _answers_without_certificate(cluster: Cluster) -> bool:
+    """Whether the webhook answers a client that presents none."""
+    context = ssl.create_default_context(cadata=_trusted(cluster))
+    url = f"https://127.0.0.1:{cluster.testbed.state.ports['webhook']}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=context) as answer:
+            return bool(answer.status)
+    except OSError:
+        return False
