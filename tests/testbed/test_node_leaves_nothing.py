@@ -36,6 +36,12 @@ def _namespaces(testbed: Testbed) -> set[str]:
     return {os.readlink(f"/proc/{pid}/ns/{kind}") for pid in pids if pid for kind in NAMESPACES}
 
 
+def _nodes(testbed: Testbed) -> dict[str, list[str]]:
+    """All nodes, with the keys of their taints: what runs nowhere must not look as if it did."""
+    listed = testbed.api().get("/api/v1/nodes") or {"items": []}
+    return {n["metadata"]["name"]: [t["key"] for t in n["spec"].get("taints") or ()] for n in listed["items"]}
+
+
 def _ip(*arguments: str) -> str:
     return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=True).stdout
 
@@ -76,7 +82,8 @@ def _await(condition: Callable[[], bool], what: str) -> None:
 
 def test_down_leaves_nothing_and_up_finds_its_data_again(testbed: Testbed) -> None:
     rules = _rules()
-    testbed.start(Options(nodes=0, real_nodes=NODES))
+    testbed.start(Options(nodes=1, real_nodes=NODES))
+    assert _nodes(testbed) == {"node-1": ["kwok.x-k8s.io/node"], "real-1": [], "real-2": []}
     addresses, namespaces = testbed.state.addresses, _namespaces(testbed)
     assert addresses is not None
     assert len(namespaces) == NODES * len(NAMESPACES)
