@@ -7,10 +7,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PERSONA ?= admin
 TESTBED_NAME ?= $(if $(filter node,$(CLUSTER)),node,default)
 CODE := src operator webhook cli testbed tests bench demo hack images
 
-.PHONY: help demo test test-node unit e2e images bench testbed testbed-down lint fmt generate verify lock clean
+.PHONY: help demo test test-node unit e2e images bench testbed testbed-env testbed-down lint fmt generate verify lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -18,7 +19,7 @@ help: ## list the commands
 $(STAMP): pyproject.toml requirements/dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Cutline needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
-	@echo "==> installing the Python packages into $(VENV) (about half a minute the first time)"
+	@echo "==> installing the Python packages into $(VENV) (about half a minute the first time)" >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "this Python has no venv: install it (Debian: python3-venv)" >&2; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -52,6 +53,9 @@ bench: $(STAMP) ## measure the webhook against a minimal one in Go, and what it 
 
 testbed: $(STAMP) ## leave a control plane running with Cutline on it (BARE=1: without Cutline; CLUSTER=node: real nodes)
 	@$(BIN)/python -u -m cutline_testbed up --name $(TESTBED_NAME) $(if $(BARE),--bare)
+
+testbed-env: $(STAMP) ## print what a shell needs to be one of its personas (PERSONA=agent); for eval
+	@$(BIN)/python -m cutline_testbed env --name $(TESTBED_NAME) --persona $(PERSONA)
 
 testbed-down: $(STAMP) ## end that control plane
 	@$(BIN)/python -u -m cutline_testbed down --name $(TESTBED_NAME)

@@ -2,21 +2,44 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from cutline_testbed import Testbed
+from cutline_testbed import Testbed, programs
+from cutline_testbed.images import can_build_images
+from cutline_testbed.report import Report
+from cutline_testbed.toolchain import Toolchain, ensure_programs
 
 BARE = "bare-tests"
+# Marker -> why tests that carry it cannot run on this machine, or None. They are left out, and one line says so.
+_NEEDS: dict[str, Callable[[], str | None]] = {"images": can_build_images}
+_LEFT_OUT = pytest.StashKey[list[str]]()
 
 # Example by example the machine may be busy with something else; the suite has its own time limit.
 settings.register_profile("cutline", deadline=None, max_examples=60)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cutline"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this machine cannot run, rather than skip it one by one."""
+    said = config.stash.setdefault(_LEFT_OUT, [])
+    for marker, why_not in _NEEDS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = why_not() if marked else None
+        if reason is not None:
+            config.hook.pytest_deselected(items=marked)
+            items[:] = [item for item in items if item not in marked]
+            said.append(f"not run here: {len(marked)} tests marked {marker}: {reason}")
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """The lines about what is left out."""
+    return config.stash.get(_LEFT_OUT, [])
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +52,24 @@ def kubectl_path() -> Path:
 def helm_path() -> Path:
     """The testbed's helm; built if it was not yet."""
     return Testbed(BARE).helm
+
+
+@pytest.fixture(scope="session")
+def chart_tools() -> Toolchain:
+    """The tools that judge the chart; built if they were not yet."""
+    return ensure_programs(programs.CHART, Report())
+
+
+@pytest.fixture(scope="session")
+def kubeconform_path(chart_tools: Toolchain) -> Path:
+    """kubeconform at its pinned version."""
+    return chart_tools.path("kubeconform")
+
+
+@pytest.fixture(scope="session")
+def helm_unittest_path(chart_tools: Toolchain) -> Path:
+    """helm-unittest at its pinned version."""
+    return chart_tools.path("helm-unittest")
 
 
 @pytest.fixture(scope="session")

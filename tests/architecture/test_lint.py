@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-_CODE = ("src", "operator", "webhook", "cli", "testbed", "tests", "bench", "demo", "hack")
+_CODE = ("src", "operator", "webhook", "cli", "testbed", "tests", "bench", "demo", "hack", "images")
 
 
 @pytest.mark.parametrize(

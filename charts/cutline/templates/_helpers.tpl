@@ -59,6 +59,8 @@ webhook:
   service: {name: cutline-webhook, port: 443}
   clientCA: {{ toJson .Values.webhook.clientCA }}
   clientNames: {{ toJson .Values.webhook.clientNames }}
+certificates:
+  {{- toYaml (include "cutline.certificates" . | fromYaml) | nindent 2 }}
 # The webhook configurations belong to this object of the release and go with it.
 owner: {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: cutline-operator}
 starterPolicy:
@@ -85,30 +87,39 @@ retention:
   admittedChanges: {{ .Values.retention.admittedChanges }}
 {{- end }}
 
-{{/* Values that are fine one by one and contradict each other. */}}
+{{/* The processes' part of the values about certificates. Values of a release before there were any, kept
+     with --reuse-values, mean the defaults. */}}
+{{- define "cutline.certificates" -}}
+{{- with .Values.certificates -}}
+from: {{ .from }}
+secretName: {{ include "cutline.certificateSecret" $ | toJson }}
+caBundle: {{ toJson .caBundle }}
+announceFor: {{ .announceFor }}
+trustFormerFor: {{ .trustFormerFor }}
+{{- else -}}
+from: Operator
+{{- end -}}
+{{- end }}
+
+{{/* The Secret with the certificate that others make; empty where the operator makes it. */}}
+{{- define "cutline.certificateSecret" -}}
+{{- $from := dig "from" "Operator" (.Values.certificates | default dict) -}}
+{{- if eq $from "CertManager" -}}
+cutline-webhook-issued
+{{- else if eq $from "Secret" -}}
+{{ .Values.certificates.secretName }}
+{{- end -}}
+{{- end }}
+
+{{/* What the schema cannot refuse: it can say what one value must be while another is so and so, but
+     it can neither compare two numbers or durations with each other nor look into the cluster. */}}
 {{- define "cutline.validate" -}}
-{{- $webhook := .Values.webhook -}}
-{{- $url := $webhook.externalURL -}}
-{{- if and (not $url) (eq (int $webhook.replicas) 0) -}}
-{{- fail "webhook.replicas is 0 and webhook.externalURL is empty: nothing would answer the API server. Set webhook.replicas to 1 or more, or webhook.externalURL to where the webhook runs." -}}
-{{- end -}}
-{{- if and $url (not (regexMatch "^https://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$" $url)) -}}
-{{- fail (printf "webhook.externalURL %q: must look like https://host[:port][/path]. The API server calls webhooks by https only, and allows neither user information nor a query." $url) -}}
-{{- end -}}
-{{- if and $webhook.clientNames (not $webhook.clientCA) -}}
-{{- fail "webhook.clientNames is set and webhook.clientCA is empty: names are checked only on certificates that an authority vouches for. Set webhook.clientCA, or clear webhook.clientNames." -}}
-{{- end -}}
-{{- if ge (int $webhook.preStopSeconds) (int $webhook.terminationGracePeriodSeconds) -}}
+{{- if ge (int .Values.webhook.preStopSeconds) (int .Values.webhook.terminationGracePeriodSeconds) -}}
 {{- fail "webhook.preStopSeconds must be less than webhook.terminationGracePeriodSeconds, or requests under way are cut off." -}}
 {{- end -}}
-{{- range concat .Values.humans.userGroups .Values.starterPolicy.approverGroups -}}
-{{- if hasPrefix "system:" . -}}
-{{- fail (printf "group %q: groups of the system (system:authenticated, system:masters, ...) hold machines and anybody; name groups of people in humans.userGroups and starterPolicy.approverGroups." .) -}}
-{{- end -}}
-{{- end -}}
-{{- range $name, $duration := .Values.retention -}}
-{{- if lt (include "cutline.seconds" $duration | int64) 3600 -}}
-{{- fail (printf "retention.%s %q: must be at least 1h, so that what weighs against a change outlives every approval of it." $name $duration) -}}
+{{- with .Values.certificates -}}
+{{- if ge (include "cutline.seconds" .renewBefore | int64) (include "cutline.seconds" .duration | int64) -}}
+{{- fail "certificates.renewBefore must be less than certificates.duration, or every certificate would be replaced at once." -}}
 {{- end -}}
 {{- end -}}
 {{- if lt (include "cutline.seconds" .Values.retention.admittedChanges | int64) (include "cutline.seconds" .Values.retention.finishedProposals | int64) -}}
