@@ -9,7 +9,7 @@ Polling in place of a watch: a few small reads every few seconds need no permiss
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cutline.api.settings import InstallationSettings
@@ -17,12 +17,13 @@ from cutline.kube.client import KubeClient
 from cutline.kube.errors import NotFound
 from cutline.kube.resources import MUTATING_CONFIGS, VALIDATING_CONFIGS, JsonObject, ResourceRef
 from cutline_operator import webhook_configurations
+from cutline_operator.certificate_reading import pem_of, read_bundle, unique
 from cutline_operator.events import Event, EventReason, EventRecorder, EventType, regarding_object
 from cutline_operator.logs import OnChange
 from cutline_operator.metrics import Metrics
 from cutline_operator.owner import Owner
 from cutline_operator.probe import ProbeResult
-from cutline_operator.webhook_configurations import GATE, OUR_KINDS, Connection, drifts, was_edited
+from cutline_operator.webhook_configurations import GATE, OUR_KINDS, Connection, configured_by, drifts, was_edited
 
 _log = logging.getLogger(__name__)
 
@@ -63,16 +64,48 @@ def wanted_configurations(
 class Configurator:
     """Brings the three configurations nearer, pass by pass, to what is wanted."""
 
-    def __init__(self, client: KubeClient, probe: Probe, recorder: EventRecorder, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        probe: Probe,
+        probe_replicas: Probe,
+        recorder: EventRecorder,
+        metrics: Metrics,
+    ) -> None:
+        """`probe` asks the webhook as an API server does, `probe_replicas` asks every replica of it."""
         self._client = client
         self._probe = probe
+        self._probe_replicas = probe_replicas
         self._recorder = recorder
         self._metrics = metrics
         self._trouble = OnChange(_log)
+        self._kept_trust = OnChange(_log)
 
     async def read(self) -> list[Slot]:
         """The configurations as they are stored."""
         return [Slot(ref, name, await self._read(ref, name)) for ref, name in _SLOTS]
+
+    async def without_losing_trust(self, slots: list[Slot], connection: Connection) -> Connection:
+        """`connection`, as far as it can be written without an API server losing trust in a replica.
+
+        Authorities are added at any time. One that a configuration of ours trusts leaves it only when every
+        replica was verified without it; until then it is kept beside the others. Raises `KubeError`.
+        """
+        stored = [slot.stored for slot in slots if slot.stored is not None]
+        wanted = read_bundle(connection.bundle)
+        # What somebody else wrote into a configuration was never ours to trust.
+        former = [
+            one for tree in stored for one in configured_by([tree]).bundle if one not in wanted and not was_edited(tree)
+        ]
+        if not former:
+            self._kept_trust.clear()
+            return connection
+        result = await self._probe_replicas(connection)
+        if result.succeeded:
+            _log.info("every replica was verified without the former authority, which is trusted no longer")
+            return connection
+        self._kept_trust.warn(f"a former authority stays trusted, for replicas may need it: {result.problem}")
+        return replace(connection, bundle=connection.bundle + pem_of(*unique(former)))
 
     async def configure(
         self, slots: list[Slot], wanted: tuple[dict[str, Any], ...], connection: Connection, *, was_complete: bool

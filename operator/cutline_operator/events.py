@@ -49,6 +49,9 @@ class EventReason(StrEnum):
     EMERGENCY_REVIEWED = "EmergencyReviewed"
     CONFIGURED = "Configured"
     CONFIGURATION_DRIFT = "ConfigurationDrift"
+    CERTIFICATE_PROBLEM = "CertificateProblem"
+    CERTIFICATE_EXPIRING = "CertificateExpiring"
+    CERTIFICATE_REPLACED = "CertificateReplaced"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,24 @@ _ORDER: Final = "'deprecated.deployment.rollback.to' in object.?metadata.?annota
 _DEADLINE_DIFFERS: Final = (
     "object.?spec.?activeDeadlineSeconds.orValue(0) != oldObject.?spec.?activeDeadlineSeconds.orValue(0)"
 )
+_TOLERATIONS_DIFFER: Final = "object.?spec.?tolerations.orValue([]) != oldObject.?spec.?tolerations.orValue([])"
 _LABELS_DIFFER: Final = "object.?metadata.?labels.orValue({}) != oldObject.?metadata.?labels.orValue({})"
+_HAS_ENDED: Final = ".?status.?phase.orValue('') in ['Succeeded', 'Failed']"
+_ENDS: Final = f"object{_HAS_ENDED} && !(oldObject{_HAS_ENDED})"
+_IS_READY: Final = (
+    ".?status.?conditions.orValue([])"
+    ".exists(one, one.?type.orValue('') == 'Ready' && one.?status.orValue('') == 'True')"
+)
+_IS_LOST: Final = f"oldObject{_IS_READY} && !object{_IS_READY}"
+_BY_KUBELET_OF_POD: Final = (
+    "('system:nodes' in request.userInfo.?groups.orValue([])"
+    " && oldObject.?spec.?nodeName.orValue('') != ''"
+    " && request.userInfo.username == 'system:node:' + oldObject.?spec.?nodeName.orValue(''))"
+)
+_BY_KUBELET_OF_NODE: Final = (
+    "('system:nodes' in request.userInfo.?groups.orValue([])"
+    " && request.userInfo.username == 'system:node:' + oldObject.metadata.name)"
+)
 _REPLICAS: Final = "object.?spec.?replicas.orValue(0)"
 _OLD_REPLICAS: Final = "oldObject.?spec.?replicas.orValue(0)"
 # Everything of spec but the replicas is the same on both sides, and there are not fewer of them.
@@ -81,13 +98,17 @@ OUR_DEFINITIONS_BY_OTHERS = Condition(
     "oldObject.metadata.name.endsWith('.cutline.dev') && request.userInfo.username != 'system:apiserver'",
 )
 LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
-POD_MAY_GO = Condition("pod-may-go", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_DEADLINE_DIFFERS}")
+POD_MAY_GO = Condition(
+    "pod-may-go", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_DEADLINE_DIFFERS} || {_TOLERATIONS_DIFFER}"
+)
 LABELS_OR_OWNERS_DIFFER = Condition("labels-differ", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER}")
+# Controllers believe whoever says that a pod has ended or a node is lost; their own kubelets are not asked.
+LABELS_OR_OWNERS_DIFFER_OR_POD_ENDS = Condition(
+    "labels-differ", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || ({_ENDS} && !{_BY_KUBELET_OF_POD})"
+)
 # A kubelet keeps the labels of its own node, and admission (NodeRestriction) says which.
-LABELS_DIFFER_NOT_BY_KUBELET = Condition(
-    "labels-differ",
-    f"{_LABELS_DIFFER} && !('system:nodes' in request.userInfo.?groups.orValue([])"
-    " && request.userInfo.username == 'system:node:' + oldObject.metadata.name)",
+LABELS_DIFFER_OR_NODE_LOST_NOT_BY_KUBELET = Condition(
+    "labels-differ", f"!{_BY_KUBELET_OF_NODE} && ({_LABELS_DIFFER} || ({_IS_LOST}))"
 )
 DELETED_OR_SPEC_OR_METADATA_DIFFER = Condition(
     "deleted-or-changed",
@@ -100,12 +121,7 @@ CUTLINES_DELETED_OR_SPEC_DIFFERS = Condition(
     f"oldObject.metadata.name.endsWith('.cutline.dev') && (request.operation == 'DELETE' || {_SPEC_DIFFERS})",
 )
 # Its kubelet deletes a pod once it has ended.
-NOT_ITS_KUBELET = Condition(
-    "not-its-kubelet",
-    "!('system:nodes' in request.userInfo.?groups.orValue([])"
-    " && oldObject.?spec.?nodeName.orValue('') != ''"
-    " && request.userInfo.username == 'system:node:' + oldObject.?spec.?nodeName.orValue(''))",
-)
+NOT_ITS_KUBELET = Condition("not-its-kubelet", f"!{_BY_KUBELET_OF_POD}")
 
 
 def not_sent_by(username: str) -> Condition:

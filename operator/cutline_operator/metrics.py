@@ -29,6 +29,22 @@ class Metrics:
             "When the webhook's stored certificate ends, in seconds since the epoch.",
             registry=self.registry,
         )
+        self.authority_expiry = Gauge(
+            "cutline_authority_certificate_expiry_timestamp_seconds",
+            "When the authority ends that vouches for the webhook's certificate, in seconds since the epoch.",
+            registry=self.registry,
+        )
+        self.certificates_settled = Gauge(
+            "cutline_certificates_settled",
+            "1 while the wanted certificate is served and only its authorities are trusted, else 0.",
+            registry=self.registry,
+        )
+        self.certificate_problem = Gauge(
+            "cutline_certificate_problem",
+            "1 for what is wrong with the certificate that others provide, else 0.",
+            ["problem"],
+            registry=self.registry,
+        )
         self.emergencies_open = Gauge(
             "cutline_emergencies_open",
             "Emergencies that no other human has reviewed yet.",

@@ -12,6 +12,7 @@ from typing import Final
 
 import aiohttp
 
+from cutline_operator.certificate_trial import trusting
 from cutline_operator.webhook_address import WebhookAddress
 
 _TIMEOUT_SECONDS: Final = 5.0
@@ -35,7 +36,7 @@ async def probe(address: WebhookAddress, bundle: str, *, wants_client_certificat
     connection before it reads a request. Then the handshake, in which it proved who it is, must do.
     """
     try:
-        context = ssl.create_default_context(cadata=bundle)
+        context = trusting(bundle)
     except (ssl.SSLError, ValueError) as error:
         return ProbeResult(f"the bundle cannot be read: {error}")
     try:

@@ -8,18 +8,24 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from cutline.api.settings import InstallationSettings
+from cutline.api.settings import CertificateOrigin, InstallationSettings
 from cutline.kube.client import KubeClient
 from cutline_operator.certificate_keeper import CertificateKeeper
-from cutline_operator.certificate_store import CertificateStore
+from cutline_operator.certificate_notices import CertificateNotices
+from cutline_operator.certificate_source import Source
+from cutline_operator.certificate_steps import Patience
+from cutline_operator.certificate_store import SecretStore
 from cutline_operator.clock import utc_now
 from cutline_operator.configure import Configurator
 from cutline_operator.events import EventRecorder
+from cutline_operator.given_certificate import GivenCertificate
 from cutline_operator.index import Index
 from cutline_operator.installation import Installation
 from cutline_operator.listener import Listener
 from cutline_operator.metrics import Metrics
+from cutline_operator.own_authority import OwnAuthority
 from cutline_operator.probe import ProbeResult, probe
+from cutline_operator.replicas import Replicas
 from cutline_operator.sweep import Sweep
 from cutline_operator.watching import Watching
 from cutline_operator.webhook_address import WebhookAddress
@@ -88,14 +94,34 @@ def _installation(
     recorder: EventRecorder,
     metrics: Metrics,
 ) -> Installation:
-    async def probe_webhook(connection: Connection) -> ProbeResult:
-        wants = bool(settings.endpoint.client_ca)
-        return await probe(connection.address, connection.bundle, wants_client_certificate=wants)
+    wants_client_certificate = bool(settings.endpoint.client_ca)
 
-    store = CertificateStore(client, settings.namespace)
-    keeper = CertificateKeeper(store, address.names, metrics, utc_now)
-    configurator = Configurator(client, probe_webhook, recorder, metrics)
+    async def probe_webhook(connection: Connection) -> ProbeResult:
+        return await probe(connection.address, connection.bundle, wants_client_certificate=wants_client_certificate)
+
+    replicas = Replicas(client, wants_client_certificate=wants_client_certificate)
+    configurator = Configurator(client, probe_webhook, replicas.verify, recorder, metrics)
+    keeper = _keeper(client, settings, address, recorder, metrics)
     return Installation(client, settings, address, keeper, configurator, metrics)
+
+
+def _keeper(
+    client: KubeClient,
+    settings: InstallationSettings,
+    address: WebhookAddress,
+    recorder: EventRecorder,
+    metrics: Metrics,
+) -> CertificateKeeper:
+    wanted = settings.certificates
+    store = SecretStore(client, settings.namespace)
+    source: Source
+    if wanted.origin is CertificateOrigin.OPERATOR:
+        source = OwnAuthority(store, address.names)
+    else:
+        source = GivenCertificate(store, wanted.secret, wanted.ca_bundle, address.host)
+    patience = Patience(wanted.announce_for, wanted.trust_former_for)
+    notices = CertificateNotices(recorder, metrics, settings.namespace, source.secret_name())
+    return CertificateKeeper(store, source, patience, notices, utc_now)
 
 
 async def _until_stopped(*tasks: "asyncio.Task[None]") -> None:

@@ -17,7 +17,9 @@ from cutline.domain.policy import SCOPE_LABEL
 from cutline.domain.request import Operation
 from cutline.domain.tree import digest
 from cutline_operator import match_conditions as conditions
+from cutline_operator.certificate_reading import Certificates, read_bundle, unique
 from cutline_operator.match_conditions import Condition
+from cutline_operator.own_objects import own_objects
 from cutline_operator.owner import Owner
 from cutline_operator.webhook_address import WebhookAddress
 
@@ -28,6 +30,8 @@ MANAGED_BY: Final = {"app.kubernetes.io/name": "cutline", "app.kubernetes.io/man
 
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _TIMEOUT_SECONDS: Final = 5
+PATH_BYTES: Final = 16
+_HEX: Final = frozenset("0123456789abcdef")
 _CREATE, _UPDATE, _DELETE = Operation.CREATE, Operation.UPDATE, Operation.DELETE
 
 
@@ -41,6 +45,18 @@ class Connection:
     address: WebhookAddress
     path: str
     bundle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the stored webhook configurations say about the way to the webhook.
+
+    `bundle` is all that any of them trusts; `path` is empty where none has one of ours.
+    """
+
+    exist: bool
+    bundle: Certificates
+    path: str
 
 
 def gate(connection: Connection, owner: Owner, exempt: Iterable[ExemptIdentity]) -> dict[str, Any]:
@@ -59,7 +75,7 @@ def kinds_mutating(connection: Connection, owner: Owner, own_account: str) -> di
 
 
 def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> dict[str, Any]:
-    """The ValidatingWebhookConfiguration that keeps our own kinds from being tampered with."""
+    """The ValidatingWebhookConfiguration that keeps our own kinds and objects from being tampered with."""
     rules = [
         _rule((_CREATE, _UPDATE, _DELETE), "remediationproposals", "signoffs", "admittedchanges"),
         _rule((_CREATE, _UPDATE), "reversibilitypolicies"),
@@ -86,7 +102,13 @@ def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> 
             ),
         )
     ]
-    return _configuration("ValidatingWebhookConfiguration", OUR_KINDS, owner, [guard, *others])
+    own = own_objects(connection.address.namespace, GATE)
+    installation = _webhook(
+        "installation.kinds.cutline.dev", connection, "kinds/validate", list(own.rules), list(own.matching)
+    )
+    installation["namespaceSelector"] = own.namespace_selector
+    webhooks = [guard, *others, installation]
+    return _configuration("ValidatingWebhookConfiguration", OUR_KINDS, owner, webhooks)
 
 
 def _not_own(account: str) -> list[Condition]:
@@ -115,7 +137,8 @@ def _gated() -> Iterable[_Gated]:
     labels = _rule_for(kinds.POD, (_UPDATE,), "pods")
     nodes = _rule_for(kinds.NODE, (_UPDATE, _DELETE), kinds.NODE.resource)
     namespaces = _rule_for(kinds.NAMESPACE, (_UPDATE,), kinds.NAMESPACE.resource)
-    # These subresources keep their hands off spec, but let labels through (verified: 1.37).
+    # These subresources keep their hands off spec, but let labels through (verified: 1.37); and what
+    # they report of pods and nodes is believed by controllers.
     workload_status = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/status" for kind in workloads))
     pod_status = _rule_for(kinds.POD, (_UPDATE,), "pods/status")
     node_status = _rule_for(kinds.NODE, (_UPDATE,), "nodes/status")
@@ -128,9 +151,9 @@ def _gated() -> Iterable[_Gated]:
         _Gated("pods", (deletes,), conditions.NOT_ITS_KUBELET),
         _Gated("evictions", (evictions,)),
         _Gated("podchanges", (labels,), conditions.POD_MAY_GO),
-        _Gated("podlabels", (pod_status,), conditions.LABELS_OR_OWNERS_DIFFER),
+        _Gated("podlabels", (pod_status,), conditions.LABELS_OR_OWNERS_DIFFER_OR_POD_ENDS),
         _Gated("workloadlabels", (workload_status,), conditions.LABELS_OR_OWNERS_DIFFER),
-        _Gated("nodelabels", (node_status,), conditions.LABELS_DIFFER_NOT_BY_KUBELET, in_scope_only=False),
+        _Gated("nodelabels", (node_status,), conditions.LABELS_DIFFER_OR_NODE_LOST_NOT_BY_KUBELET, in_scope_only=False),
         _Gated("nodes", (nodes,), conditions.DELETED_OR_SPEC_OR_METADATA_DIFFER, in_scope_only=False),
         _Gated("namespaces", (namespaces, namespace_ends), conditions.LABELS_DIFFER, in_scope_only=False),
         _Gated("policies", (policies,), conditions.DELETED_OR_SPEC_DIFFERS, in_scope_only=False),
@@ -239,6 +262,26 @@ def _bundle_of(webhook: Mapping[str, Any]) -> str:
         return base64.b64decode((webhook.get("clientConfig") or {}).get("caBundle") or "", validate=True).decode()
     except ValueError:
         return ""
+
+
+def configured_by(configurations: Iterable[Mapping[str, Any]]) -> Configured:
+    """What the stored configurations, those that there are, say together."""
+    stored = list(configurations)
+    bundles = unique(one for tree in stored for bundle in bundles_of(tree) for one in read_bundle(bundle))
+    paths = (_path_of(webhook) for tree in stored for webhook in tree.get("webhooks") or ())
+    return Configured(bool(stored), bundles, next((path for path in paths if path), ""))
+
+
+def is_path(text: str) -> bool:
+    """Whether this can be the secret segment of the webhook's paths."""
+    return len(text) == 2 * PATH_BYTES and set(text) <= _HEX
+
+
+def _path_of(webhook: Mapping[str, Any]) -> str:
+    """The secret segment in one webhook's address; empty where there is none."""
+    client = webhook.get("clientConfig") or {}
+    address = str(client.get("url") or (client.get("service") or {}).get("path") or "")
+    return next((part for part in reversed(address.split("/")) if is_path(part)), "")
 
 
 def was_edited(stored: Mapping[str, Any]) -> bool:

@@ -6,15 +6,25 @@ their workloads in real containers. Those that stop and start its processes by h
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cutline_testbed import CutlinePods, CutlineProcesses, Options, Testbed, install
 from tests.e2e.cluster import Cluster
 
+HERE = Path(__file__).parent
 ON_NODES = os.environ.get("CUTLINE_E2E_CLUSTER") == "node"
 # What the tests' workloads ask for: the pause image by other names, for there is no registry.
 IMAGES = ("shop:v1", "shop:v2", "shop:v3", "shop:v9", "db:v1", "db:v2", "ledger:v1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before marks are chosen from: what is not bound to processes runs anywhere."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("processes") is None:
+            item.add_marker(pytest.mark.anywhere)
 
 
 @pytest.fixture(scope="session")

@@ -27,13 +27,13 @@ from cryptography.x509.oid import NameOID
 
 from cutline_testbed import CutlineProcesses, Testbed, install, programs
 from cutline_testbed.cutline_processes import config_file
-from cutline_testbed.go_sdk import go_environment
+from cutline_testbed.go_sdk import find_go, go_environment, require_go
 from cutline_testbed.helm import chart
 from cutline_testbed.state import Options
 from cutline_testbed.toolchain import ensure_programs
 from tests.e2e.cluster import MERGE, SYSTEM, Cluster, Load, await_true
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 TLS, CA, GIVEN = "cutline-webhook-tls", "cutline-ca", "gate-tls"
 # What large clusters need a minute for, one API server and one webhook on one machine need moments for.
@@ -213,6 +213,11 @@ def _annotate(cluster: Cluster, secret: str, *annotations: str) -> None:
     cluster.kubectl("admin", "annotate", "secret", secret, "-n", SYSTEM, "--overwrite", *annotations).must_pass()
 
 
+def _told(cluster: Cluster) -> str:
+    """The reasons of all events in our namespace."""
+    return cluster.kubectl("admin", "get", "events", "-n", SYSTEM, "-o", "jsonpath={..reason}").must_pass().output
+
+
 def _metric(cluster: Cluster, name: str) -> float:
     port = cluster.testbed.state.ports["operator-metrics"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
@@ -254,7 +259,7 @@ def cert_manager(own_cluster: Cluster) -> Iterator[None]:
     toolchain = ensure_programs(programs.CERT_MANAGER, testbed.report)
     source = Path(programs.__file__).parents[1] / "toolchain" / programs.CERT_MANAGER.source
     module = subprocess.run(
-        ["go", "mod", "download", "-json", "github.com/cert-manager/cert-manager"],
+        [require_go(find_go(), testbed.report), "mod", "download", "-json", "github.com/cert-manager/cert-manager"],
         cwd=source,
         env=go_environment(),
         capture_output=True,
@@ -338,7 +343,7 @@ def _bring(cluster: Cluster, data: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("back_to_the_operator")
 def test_a_certificate_that_was_brought_is_judged_before_it_is_served(own_cluster: Cluster, workload: str) -> None:
-    first, second = Signer("first"), Signer("second")
+    first = Signer("first")
     with _undisturbed(own_cluster, workload):
         _configure(own_cluster, certificates={**BY_OPERATOR, "from": "Secret", "secretName": GIVEN})
         _await_blocked(own_cluster, "Missing")
@@ -351,13 +356,22 @@ def test_a_certificate_that_was_brought_is_judged_before_it_is_served(own_cluste
         assert _metric(own_cluster, 'cutline_certificate_problem{problem="Expired"}') == 1
         _bring(own_cluster, first.pair("gate", "127.0.0.1"))
         _await_settled(own_cluster)
-        assert _trusted(own_cluster) == first.pem
-        # Another authority at once, and an end that is near.
+    assert _trusted(own_cluster) == first.pem
+    assert "CertificateProblem" in _told(own_cluster)
+
+
+@pytest.mark.usefixtures("back_to_the_operator")
+def test_a_certificate_that_was_brought_is_replaced(own_cluster: Cluster, workload: str) -> None:
+    first, second = Signer("first"), Signer("second")
+    _bring(own_cluster, first.pair("gate", "127.0.0.1"))
+    _configure(own_cluster, certificates={**BY_OPERATOR, "from": "Secret", "secretName": GIVEN})
+    with _undisturbed(own_cluster, workload):
+        await_true(lambda: _trusted(own_cluster) == first.pem, "the first authority alone is trusted")
+        # Another authority in the same write, and an end that is near.
         _bring(own_cluster, second.pair("gate", "127.0.0.1", age=timedelta(days=90), left=timedelta(days=9)))
         await_true(lambda: _trusted(own_cluster) == second.pem, "the second authority alone is trusted")
-    told = own_cluster.kubectl("admin", "get", "events", "-n", SYSTEM, "-o", "jsonpath={..reason}").output
-    for reason in ("CertificateProblem", "CertificateReplaced", "CertificateExpiring"):
-        assert reason in told
+    for reason in ("CertificateReplaced", "CertificateExpiring"):
+        assert reason in _told(own_cluster)
     managers = own_cluster.kubectl("admin", "get", "secret", GIVEN, "-n", SYSTEM, "--show-managed-fields", "-o", "yaml")
     assert "manager: cutline" not in managers.output
 

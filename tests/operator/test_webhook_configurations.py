@@ -173,3 +173,25 @@ def test_an_upgrade_is_no_edit() -> None:
 def test_workloads_are_all_kinds_of_that_role() -> None:
     workloads = {kind.resource for kind in KINDS if kind.role is Role.WORKLOAD}
     assert {resource for group, resource, _ in asked() if group == "apps" and "/" not in resource} == workloads
+
+
+def test_our_own_objects_are_guarded_in_our_namespace_alone() -> None:
+    [guard] = [w for w in ALL[1]["webhooks"] if w["name"] == "installation.kinds.cutline.dev"]
+    assert guard["namespaceSelector"] == {
+        "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["cutline-system"]}]
+    }
+    asked_here = {
+        (resource, operation)
+        for rule in guard["rules"]
+        for resource in rule["resources"]
+        for operation in rule["operations"]
+    }
+    # A drain empties our node, too, and the kubelet reports on our pods.
+    assert not {("pods", "DELETE"), ("pods/eviction", "CREATE"), ("pods/status", "UPDATE")} & asked_here
+    assert {("deployments", "UPDATE"), ("pods", "CREATE"), ("pods/exec", "CONNECT")} <= asked_here
+
+
+def test_whoever_may_end_the_gate_is_not_asked() -> None:
+    [guard] = [w for w in ALL[1]["webhooks"] if w["name"] == "installation.kinds.cutline.dev"]
+    expressions = {condition["name"]: condition["expression"] for condition in guard["matchConditions"]}
+    assert "name('cutline-gate').check('delete').allowed()" in expressions["could-not-end-the-gate"]

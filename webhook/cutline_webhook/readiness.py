@@ -36,6 +36,9 @@ class Readiness:
     def unready(self) -> Sequence[str]:
         """What keeps new requests away: also that it is on its way out."""
         missing = list(self.unable_to_decide())
+        if self.identity.age() > FRESH_SECONDS:
+            # It could decide. But callers may soon trust only what replaced its certificate.
+            missing.append("the certificate's Secret was not read for a minute")
         if self.is_stopping():
             missing.append("stopping")
         return missing

@@ -5,6 +5,7 @@ The chart writes it from its values into the ConfigMap `cutline-config`.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 import yaml
 
@@ -57,6 +58,30 @@ class Retention:
     admitted_changes: timedelta
 
 
+class CertificateOrigin(StrEnum):
+    """Where the webhook's certificate comes from."""
+
+    OPERATOR = "Operator"
+    CERT_MANAGER = "CertManager"
+    SECRET = "Secret"  # noqa: S105 - a name of the kind
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """The webhook's certificate: who makes it, and how patient its replacement is.
+
+    `secret` names the Secret that holds it, empty where the operator makes it. `ca_bundle` (PEM), where it
+    is not empty, stands for that Secret's ca.crt. `announce_for` is what API servers are given to learn of
+    a new authority, `trust_former_for` what replicas are given to serve a new certificate.
+    """
+
+    origin: CertificateOrigin
+    secret: str
+    ca_bundle: str
+    announce_for: timedelta
+    trust_former_for: timedelta
+
+
 @dataclass(frozen=True, slots=True)
 class InstallationSettings:
     """Everything that one installation decides about itself.
@@ -73,6 +98,7 @@ class InstallationSettings:
     owner: Owner
     starter_policy: StarterPolicy
     retention: Retention
+    certificates: CertificateSettings
 
 
 def load_settings(text: str) -> InstallationSettings:
@@ -93,6 +119,7 @@ def load_settings(text: str) -> InstallationSettings:
         owner=_owner(fields.child("owner")),
         starter_policy=_starter_policy(fields.child("starterPolicy")),
         retention=_retention(fields.child("retention")),
+        certificates=_certificates(fields.child("certificates")),
     )
 
 
@@ -132,3 +159,21 @@ def _retention(fields: Fields) -> Retention:
         return parse_duration(fields.text(key, default), fields.path(key))
 
     return Retention(period("finishedProposals", "168h"), period("admittedChanges", "2160h"))
+
+
+def _certificates(fields: Fields) -> CertificateSettings:
+    def period(key: str, default: str) -> timedelta:
+        return parse_duration(fields.text(key, default), fields.path(key))
+
+    origin = fields.enum("from", CertificateOrigin, CertificateOrigin.OPERATOR)
+    secret = fields.text("secretName", "")
+    if bool(secret) is (origin is CertificateOrigin.OPERATOR):
+        rule = "must be empty where" if secret else "must name the Secret with the certificate unless"
+        raise BadObject(fields.path("secretName"), f"{rule} certificates.from is {CertificateOrigin.OPERATOR.value}")
+    return CertificateSettings(
+        origin=origin,
+        secret=secret,
+        ca_bundle=fields.text("caBundle", ""),
+        announce_for=period("announceFor", "1m"),
+        trust_former_for=period("trustFormerFor", "5m"),
+    )

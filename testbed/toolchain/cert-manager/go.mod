@@ -111,3 +111,5 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 	software.sslmate.com/src/go-pkcs12 v0.7.2 // indirect
 )
+
+tool cutline.dev/testbed/toolchain/cert-manager
