@@ -71,13 +71,12 @@ def image_name(component: str, tag: str) -> str:
 def ensure_images(report: Report, *, source: Path | None = None, tag: str | None = None) -> ImageArchives:
     """The images of a source tree (default: this checkout), tagged with its version unless told otherwise."""
     root = source or paths.checkout_root()
-    orders = [order_of(component, root, tag or version_of(root)) for component in COMPONENTS]
-    found = _find(orders)
+    found = _find([order_of(component, root, tag or version_of(root)) for component in COMPONENTS])
     if found is None:
         ensure_packages(PACKAGES, report)
         started = time.monotonic()
         with exclusive(store.store_dir() / ".lock", "building images", report):
-            found = _build(orders, report)
+            found = _build(root, tag or version_of(root), report)
         report.say(f"images are ready after {elapsed_text(time.monotonic() - started)}")
     return found
 
@@ -93,24 +92,28 @@ def order_of(component: str, source: Path, tag: str) -> Order:
 def inputs_of(component: str) -> tuple[str, ...]:
     """All that a Dockerfile may copy, and the Dockerfile."""
     lock = f"requirements/{component}.lock"
-    return (f"{component}/Dockerfile", f"{component}/cutline_{component}", "src/cutline", "images", lock, ".dockerignore")
+    return (
+        f"{component}/Dockerfile",
+        f"{component}/cutline_{component}",
+        "src/cutline",
+        "images",
+        lock,
+        ".dockerignore",
+    )
 
 
 def recipe_of(order: Order, wheels: Path) -> Recipe:
     """How the image of an order is built."""
-    origin = order.origin
+    dockerfile = order.source / order.component / "Dockerfile"
     return Recipe(
-        name=order.name,
-        context=order.source,
-        dockerfile=order.source / order.component / "Dockerfile",
-        epoch=origin.epoch,
-        arguments={
-            "VERSION": origin.version,
-            "REVISION": origin.revision,
-            "SOURCE_DATE_EPOCH": str(origin.epoch),
-        },
-        wheels=wheels,
+        order.name, order.source, dockerfile, order.origin.epoch, tuple(build_arguments(order.origin)), wheels
     )
+
+
+def build_arguments(origin: Provenance) -> list[str]:
+    """What every builder of our Dockerfiles has to be told."""
+    told = {"VERSION": origin.version, "REVISION": origin.revision, "SOURCE_DATE_EPOCH": str(origin.epoch)}
+    return [f"--build-arg={name}={value}" for name, value in told.items()]
 
 
 def lock_of(order: Order) -> Path:
@@ -139,34 +142,40 @@ def _find(orders: Iterable[Order]) -> ImageArchives | None:
     return ImageArchives(pause / ARCHIVE, webhook / ARCHIVE, operator / ARCHIVE)
 
 
-def _build(orders: Iterable[Order], report: Report) -> ImageArchives:
-    """Those that are missing. Whoever held the lock before us may have built them all."""
+def _build(source: Path, tag: str, report: Report) -> ImageArchives:
+    """Those that are missing; whoever held the lock before us may have built them all.
+
+    From a copy of the sources: somebody may save a file meanwhile, and that is for the next call.
+    """
     store.discard_leftovers()
     digest = base.digest_of(base.ensure_base(report))
     with Workshop(report) as workshop:
-        if store.find("pause", _pause_key()) is None:
-            store.fill("pause", _pause_key(), lambda folder: _make_pause(folder, workshop))
-        for order in orders:
-            if store.find(order.component, order.key(digest)) is None:
-                _make(order, digest, workshop, report)
-    found = _find(orders)
-    if found is None:
-        raise AssertionError("an image that was just built is not in the store")
-    return found
+        pause = store.find("pause", _pause_key()) or store.fill(
+            "pause", _pause_key(), lambda folder: _make_pause(folder, workshop)
+        )
+        folders = []
+        for component in COMPONENTS:
+            origin = provenance_of(source, inputs_of(component))
+            sources = workshop.snapshot(source, inputs_of(component))
+            contents = store.contents_key(sources, inputs_of(component))
+            order = Order(component, sources, image_name(component, tag), origin, contents)
+            found = store.find(component, order.key(digest))
+            folders.append(found or _make(order, digest, workshop, report))
+    return ImageArchives(pause / ARCHIVE, *(folder / ARCHIVE for folder in folders))
 
 
-def _make(order: Order, base_digest: str, workshop: Workshop, report: Report) -> None:
+def _make(order: Order, base_digest: str, workshop: Workshop, report: Report) -> Path:
     # Needed only here, and a good part of what a warm call would take.
     from cutline_testbed.images import sbom
 
-    report.say(f"building {order.name} from {order.source}")
+    report.say(f"building {order.name} ({order.origin.revision})")
     wheels = ensure_wheels(lock_of(order), report)
 
     def write(folder: Path) -> None:
         workshop.build(recipe_of(order, wheels), folder / ARCHIVE)
         sbom.write_beside(folder / ARCHIVE, folder / SBOM, order.origin.epoch)
 
-    store.fill(order.component, order.key(base_digest), write)
+    return store.fill(order.component, order.key(base_digest), write)
 
 
 def _make_pause(folder: Path, workshop: Workshop) -> None:

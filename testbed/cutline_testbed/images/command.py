@@ -39,4 +39,5 @@ def _told(component: str, archive: Path, sbom: Path, stem: Path) -> str:
     image = read_image(archive)
     components = len(json.loads(sbom.read_text(encoding="utf-8"))["components"])
     place = stem.relative_to(paths.checkout_root())
-    return f"{component:9} {image.packed / 1e6:5.1f} MB packed, {image.digest}\n{'':9} {place}.oci.tar, {place}.cdx.json ({components} components)"
+    said = f"{component:9} {image.packed / 1e6:5.1f} MB packed, {image.digest}\n"
+    return said + f"{'':9} {place}.oci.tar, {place}.cdx.json ({components} components)"

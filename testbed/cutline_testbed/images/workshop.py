@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -31,7 +31,7 @@ class Recipe:
     context: Path
     dockerfile: Path
     epoch: int
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     wheels: Path | None = None
 
 
@@ -54,6 +54,18 @@ class Workshop:
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def snapshot(self, source: Path, inputs: Sequence[str]) -> Path:
+        """A copy of these files and folders, which nobody saves to while they are built from."""
+        copy = Path(tempfile.mkdtemp(prefix="sources-", dir=self._folder))
+        for name in inputs:
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (source / name).is_dir():
+                shutil.copytree(source / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+            elif (source / name).is_file():
+                shutil.copyfile(source / name, target)
+        return copy
+
     def build(self, recipe: Recipe, archive: Path) -> None:
         """Build without any cache, and write the image as an OCI archive under its name."""
         command = ["bud", "--no-cache", "--pull-never", "--isolation=chroot", "--format=oci", "--identity-label=false"]
@@ -63,8 +75,7 @@ class Workshop:
             command += [f"--build-arg=BASE={_BASE_IMAGE}"]
             command += ["--volume", f"{recipe.wheels}:/wheels:ro"]
             command += ["--volume", f"{self._folder / 'pip.conf'}:/etc/pip.conf:ro"]
-        command += [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
-        self._run([*command, str(recipe.context)], f"building {recipe.name}")
+        self._run([*command, *recipe.arguments, str(recipe.context)], f"building {recipe.name}")
         self._run(["push", recipe.name, f"oci-archive:{archive}:{recipe.name}"], f"packing {recipe.name}")
 
     def compile_static(self, source: Path, program: Path) -> None:
@@ -95,9 +106,3 @@ class Workshop:
             on_line=lambda line: last.__setitem__(0, line.strip()),
             describe=lambda: (f"{purpose}: {last[0][:80]}", None),
         )
-
-
-def buildah_version() -> str:
-    """Part of what an image is made with."""
-    run = subprocess.run(["buildah", "--version"], capture_output=True, text=True, check=True)
-    return run.stdout.split()[2]
