@@ -202,6 +202,19 @@ def test_an_uninstall_deletes_the_gate_first(server: PlayedApiServer) -> None:
     assert [path for method, path, _ in server.requests if method == "DELETE"][:3] == _CONFIGURATIONS
 
 
+def test_an_uninstall_finds_the_release_where_helm_put_it(
+    server: PlayedApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noted = {"meta.helm.sh/release-name": "gate", "meta.helm.sh/release-namespace": "guards"}
+    owner = "/apis/rbac.authorization.k8s.io/v1/clusterroles/cutline-operator"
+    server.objects |= {**{path: {} for path in _CONFIGURATIONS}, owner: {"metadata": {"annotations": noted}}}
+    assert main(["uninstall", "--yes"]) == ExitCode.OK
+    assert ("PATCH", "/apis/apps/v1/namespaces/guards/deployments/cutline-operator/scale") in {
+        (method, path) for method, path, _ in server.requests
+    }
+    assert "helm uninstall gate -n guards" in capsys.readouterr().out
+
+
 def test_an_uninstall_that_does_not_last_is_an_error(
     server: PlayedApiServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -25,7 +26,9 @@ _CONFIGURATIONS = (
     f"{_ADMISSION}/validatingwebhookconfigurations/cutline-kinds",
     f"{_ADMISSION}/mutatingwebhookconfigurations/cutline-kinds",
 )
+_ROOT = Path(__file__).parents[2]
 _OPERATOR = ("deployment/cutline-operator", "-n", SYSTEM)
+_LABEL = "app.kubernetes.io/component=operator"
 
 
 def workloads(cluster: Cluster, ns: str) -> None:
@@ -141,9 +144,6 @@ def _without_operator(cluster: Cluster) -> Iterator[None]:
     cluster.rolled_out(SYSTEM, "deployment/cutline-operator")
 
 
-_LABEL = "app.kubernetes.io/component=operator"
-
-
 @contextmanager
 def _next_year(cluster: Cluster) -> Iterator[None]:
     folder = cluster.testbed.layout.cutline
@@ -153,7 +153,7 @@ def _next_year(cluster: Cluster) -> Iterator[None]:
     environment = {**cluster.testbed.environment(), "KUBECONFIG": str(kubeconfig)}
     with (folder / "next-year.log").open("w") as log:
         command = (sys.executable, "-m", "tests.e2e.next_year", str(config))
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment, cwd=_ROOT, stdout=log, stderr=log)
         try:
             yield
         finally:

@@ -182,7 +182,7 @@ LABELS_ONLY: Mapping[str, str] = {
     "namespaces/status": "acted on only while the namespace ends",
     "namespaces/finalize": "acted on only while the namespace ends",
     "nodes/status": "with a node that is reported lost by others than its kubelet; the rest moves no pod",
-    "pods/status": "with a pod that is reported ended by others than its kubelet; open: a Ready that is taken (CutTraffic)",
+    "pods/status": "with a pod reported ended by others than its kubelet; open: its Ready taken away (CutTraffic)",
 }
 
 # By the name of the condition: which objects of a resource are asked about, and why the others are not.

@@ -121,6 +121,16 @@ def test_marks_that_empty_a_node_are_refused_and_others_pass(cluster: Cluster, n
     assert "unschedulable" not in cluster.get("node", node)["spec"]
 
 
+def test_a_node_is_not_said_to_be_lost_by_others_than_its_kubelet(cluster: Cluster, node: str) -> None:
+    kubelet = cluster.newcomer(f"kubelet-of-{node}", "system:nodes", user=f"system:node:{node}")
+    lost = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    path, strategic = f"/api/v1/nodes/{node}/status?dryRun=All", "application/strategic-merge-patch+json"
+    cluster.send("agent", "PATCH", path, lost, strategic).must_be_refused(f"Drain of node/{node}")
+    none: dict[str, Any] = {"status": {"conditions": []}}
+    cluster.send("mallory", "PATCH", path, none, MERGE).must_be_refused(f"Drain of node/{node}")
+    cluster.send(kubelet, "PATCH", path, lost, strategic).must_pass()
+
+
 def test_a_signed_taint_passes_as_it_was_signed(cluster: Cluster, node: str) -> None:
     taints = cluster.get("node", node)["spec"]["taints"]
     emptying = {"spec": {"taints": [{"key": "maintenance", "value": "now", "effect": "NoExecute"}, *taints]}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import SYSTEM, Cluster, await_true
+from tests.e2e.cluster import MERGE, SYSTEM, Cluster, await_true
 
 pytestmark = pytest.mark.e2e
 
@@ -49,6 +49,34 @@ def test_an_unsigned_removal_is_refused_by_whatever_request(cluster: Cluster) ->
     cluster.kubectl("agent", "delete", "--raw", path_of(ns)).must_be_refused("PodRemoval of pod/")
     cluster.send("admin", "DELETE", f"{path_of(ns)}?labelSelector=app%3Dcheckout").must_be_refused("PodRemoval")
     assert pods_of(cluster, ns) == before
+
+
+def test_a_pod_is_not_said_to_have_ended_by_others_than_its_kubelet(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1)
+    (pod,) = pods_of(cluster, ns)
+    node = cluster.get("pod", pod, ns)["spec"]["nodeName"]
+    for name in (node, "node-x"):
+        cluster.newcomer(f"kubelet-of-{name}", "system:nodes", user=f"system:node:{name}")
+    over, noted = {"status": {"phase": "Failed"}}, {"status": {"message": "seen"}}
+    path = f"{path_of(ns, pod)}/status"
+    cluster.send("mallory", "PATCH", f"{path}?dryRun=All", over, MERGE).must_be_refused(f"PodRemoval of pod/{pod}")
+    cluster.send("mallory", "PATCH", f"{path}?dryRun=All", noted, MERGE).must_pass()
+    cluster.send(f"kubelet-of-{node}", "PATCH", f"{path}?dryRun=All", over, MERGE).must_pass()
+    # Nodes may not touch each other's pods in any case.
+    assert not cluster.send("kubelet-of-node-x", "PATCH", f"{path}?dryRun=All", over, MERGE).passed
+
+
+def test_a_stay_on_a_tainted_node_is_not_cut_short(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    stays = {"key": "maintenance", "operator": "Exists", "effect": "NoExecute"}
+    cluster.apply("admin", bare_pod(ns, "steady", tolerations=[stays])).must_pass()
+    await_true(lambda: bool(cluster.get("pod", "steady", ns)["spec"].get("nodeName")), "the pod was bound")
+    known = cluster.get("pod", "steady", ns)["spec"]["tolerations"]
+    path, limited = f"{path_of(ns, 'steady')}?dryRun=All", stays | {"tolerationSeconds": 1}
+    front, behind = ({"spec": {"tolerations": order}} for order in ([limited, *known], [*known, limited]))
+    cluster.send("agent", "PATCH", path, front, MERGE).must_be_refused("PodRemoval of pod/steady")
+    cluster.send("agent", "PATCH", path, behind, MERGE).must_pass()
 
 
 def test_a_deadline_that_has_the_kubelet_kill_a_pod_is_its_removal(cluster: Cluster) -> None:

@@ -5,8 +5,8 @@ import asyncio
 from dataclasses import dataclass
 
 from cutline.kube.client import PatchKind
-from cutline.kube.errors import NotFound
-from cutline.kube.resources import CRDS, DEPLOYMENTS, MUTATING_CONFIGS, VALIDATING_CONFIGS, ResourceRef
+from cutline.kube.errors import Forbidden, NotFound
+from cutline.kube.resources import CLUSTERROLES, CRDS, DEPLOYMENTS, MUTATING_CONFIGS, VALIDATING_CONFIGS, ResourceRef
 from cutline_cli.command import Command
 from cutline_cli.exits import CliError, ExitCode, Refused
 from cutline_cli.session import Session
@@ -23,6 +23,14 @@ class _Part:
         return f"{self.ref.plural.removesuffix('s')}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """What Helm calls this installation, and the namespace in which its processes run."""
+
+    name: str
+    namespace: str
+
+
 # The gate first: without it nothing else of this can be held up.
 _CONFIGURATIONS = (
     _Part(VALIDATING_CONFIGS, "cutline-gate"),
@@ -34,8 +42,9 @@ _DEFINITIONS = tuple(
     for plural in ("signoffs", "admittedchanges", "remediationproposals", "reversibilitypolicies")
 )
 _OPERATOR = "cutline-operator"
-# An operator that still runs puts the configurations back within this time.
-_SETTLING_SECONDS = 2.0
+# An operator that still runs puts the configurations back within this time: it looks every five seconds.
+_SETTLING_SECONDS = 6.0
+_LOOK_SECONDS = 0.5
 _PURGE_PHRASE = "delete all records"
 
 
@@ -49,13 +58,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     _confirm(arguments, session)
     deleted = await _delete(session, _CONFIGURATIONS)
-    await _stop_operator(session)
+    release = await _release(session)
+    await _stop_operator(session, release)
     deleted += await _delete(session, _CONFIGURATIONS)
-    await asyncio.sleep(_SETTLING_SECONDS)
     await _check_that_they_stay_away(session)
     if arguments.purge:
         deleted += await _delete(session, _DEFINITIONS)
-    _report(session, list(dict.fromkeys(map(str, deleted))), purged=arguments.purge)
+    _report(session, release, list(dict.fromkeys(map(str, deleted))), purged=arguments.purge)
     return ExitCode.OK
 
 
@@ -85,14 +94,27 @@ async def _delete(session: Session, parts: tuple[_Part, ...]) -> list[_Part]:
     return deleted
 
 
-async def _stop_operator(session: Session) -> None:
+async def _release(session: Session) -> _Release:
+    """As Helm noted it on the object that owns the configurations; the usual names where there is none."""
+    try:
+        owner = await session.client.get(CLUSTERROLES, _OPERATOR)
+    except (Forbidden, NotFound):
+        owner = {}
+    noted = (owner.get("metadata") or {}).get("annotations") or {}
+    return _Release(
+        noted.get("meta.helm.sh/release-name") or "cutline",
+        noted.get("meta.helm.sh/release-namespace") or session.system_namespace,
+    )
+
+
+async def _stop_operator(session: Session, release: _Release) -> None:
     """No pods of the operator, where it runs as the chart's Deployment: it would put back what is deleted."""
     try:
         await session.client.patch(
             DEPLOYMENTS,
             _OPERATOR,
             {"spec": {"replicas": 0}},
-            session.system_namespace,
+            release.namespace,
             kind=PatchKind.MERGE,
             subresource="scale",
         )
@@ -101,23 +123,25 @@ async def _stop_operator(session: Session) -> None:
 
 
 async def _check_that_they_stay_away(session: Session) -> None:
-    for part in _CONFIGURATIONS:
-        try:
-            await session.client.get(part.ref, part.name)
-        except NotFound:
-            continue
-        raise CliError(f"{part} has come back: an operator still runs somewhere; stop it, then run this again")
+    for _ in range(round(_SETTLING_SECONDS / _LOOK_SECONDS)):
+        await asyncio.sleep(_LOOK_SECONDS)
+        for part in _CONFIGURATIONS:
+            try:
+                await session.client.get(part.ref, part.name)
+            except NotFound:
+                continue
+            raise CliError(f"{part} has come back: an operator still runs somewhere; stop it, then run this again")
 
 
-def _report(session: Session, deleted: list[str], *, purged: bool) -> None:
-    console, namespace = session.console, session.system_namespace
+def _report(session: Session, release: _Release, deleted: list[str], *, purged: bool) -> None:
+    console, namespace = session.console, release.namespace
     if session.wants_json:
         console.show_json({"deleted": deleted, "purged": purged})
         return
     for name in deleted or ["nothing: no webhook configuration of Cutline was there"]:
         console.say(f"deleted {name}" if deleted else name)
     console.say("nothing is gated any more; now remove the rest:")
-    console.say(f"  helm uninstall cutline -n {namespace}")
+    console.say(f"  helm uninstall {release.name} -n {namespace}")
     console.say(f"  kubectl delete namespace {namespace}" + ("" if purged else "   # takes the ledger along"))
     if not purged:
         console.say("policies, proposals, sign-offs and admitted changes stay, and so do their definitions;")
