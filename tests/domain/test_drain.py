@@ -62,6 +62,31 @@ def test_a_taint_that_evicts_nobody_anew_is_none(before: list[Any], after: list[
     assert not is_drain({"taints": before}, {"taints": after})
 
 
+def node_that_is(ready: str, *others: dict[str, str]) -> dict[str, Any]:
+    """A node with what its status says; nothing of `Ready` where that is empty."""
+    conditions = [*others, *([{"type": "Ready", "status": ready}] if ready else [])]
+    return {**make.make_node(), "status": {"conditions": conditions}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_one"),
+    [
+        ("True", "False", True),
+        ("True", "Unknown", True),
+        ("True", "", True),
+        ("True", "True", False),
+        ("False", "True", False),
+        ("False", "Unknown", False),
+        ("", "True", False),
+        ("", "False", False),
+    ],
+)
+def test_a_node_that_is_reported_lost_is_one(before: str, after: str, is_one: bool) -> None:
+    pressed = {"type": "MemoryPressure", "status": "True"}
+    change, live = make.update(NODE, node_that_is(before), node_that_is(after, pressed))
+    assert (Effect.DRAIN in effects_of(change, make.make_world(live), Policies())) is is_one
+
+
 def test_deleting_the_node_is_one() -> None:
     world = make.make_world(make.make_live(NODE))
     assert effects_of(make.make_change(world.live, verb=Verb.DELETE), world, Policies()) == {Effect.DRAIN}

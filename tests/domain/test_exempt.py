@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cutline.domain.exempt import BUILT_IN, ExemptIdentity, additional, is_exempt
-from cutline.domain.kind import POD
+from cutline.domain.kind import NODE, POD, Kind
 from cutline.domain.live import Live
 from cutline.domain.request import Operation, Request
 from cutline.domain.user import User
@@ -62,7 +62,7 @@ def test_a_row_is_needed_by_its_sender(row: ExemptIdentity) -> None:
         ("operation", Operation.CONNECT),
         ("group", "batch"),
         ("resource", "secrets"),
-        ("subresource", "status"),
+        ("subresource", "finalize"),
         ("subresource", "eviction"),
     ],
 )
@@ -122,6 +122,25 @@ def deletion(user: User, **parts: Any) -> Request:
 
 
 POD_ON_NODE_1 = make.make_live(POD)
+
+
+def report(kind: Kind, user: User, *, labels: dict[str, str] | None = None) -> tuple[Request, Live]:
+    """A status that changes nothing but itself, unless new labels are given."""
+    old = make.make_pod() if kind is POD else make.make_node()
+    new = old if labels is None else {**old, "metadata": {**old["metadata"], "labels": labels}}
+    name = old["metadata"]["name"]
+    request = make.make_request(kind=kind, subresource="status", name=name, user=user, old=old, new=new)
+    return request, make.make_live(kind, old)
+
+
+@pytest.mark.parametrize("kind", [POD, NODE])
+def test_a_kubelet_reports_how_its_own_node_and_pods_are(kind: Kind) -> None:
+    assert exempt(*report(kind, kubelet()))
+    assert not exempt(*report(kind, kubelet("node-2")))
+    assert not exempt(*report(kind, kubelet(groups=())))
+    assert not exempt(*report(kind, kubelet(), labels={}))
+    request, live = report(kind, kubelet())
+    assert not exempt(replace(request, subresource=""), live)
 
 
 def test_a_kubelet_deletes_the_pods_of_its_own_node() -> None:

@@ -56,6 +56,17 @@ def test_the_pods_of_daemon_sets_and_terminating_pods_are_gated_too() -> None:
     assert effects_of(removal(DELETE, 0, world), world, Policies()) == {Effect.POD_REMOVAL}
 
 
+@pytest.mark.parametrize("verb", [EVICT, DELETE])
+@pytest.mark.parametrize(
+    ("grace", "is_one"), [(None, False), (30, False), (10, False), (9, True), (0, True), (-1, True)]
+)
+def test_a_pod_that_goes_anyway_can_only_be_made_to_go_sooner(verb: Verb, grace: int | None, is_one: bool) -> None:
+    tree = make.make_pod()
+    tree["metadata"] |= {"deletionTimestamp": "2026-03-01T12:00:00Z", "deletionGracePeriodSeconds": 10}
+    world = make.make_world(make.make_live(POD, tree))
+    assert (Effect.POD_REMOVAL in effects_of(removal(verb, grace, world), world, Policies())) is is_one
+
+
 OWNED = [{"kind": "ReplicaSet", "name": "gone", "uid": "gone", "controller": True}]
 
 
@@ -83,6 +94,58 @@ def test_a_pod_handed_to_a_controller_that_will_remove_it_is_one(part: str, valu
 def test_a_deadline_for_a_pod_is_one() -> None:
     change, live = make.update(POD, make.make_pod(), make.make_pod(activeDeadlineSeconds=1))
     assert effects_of(change, make.make_world(live), Policies()) == {Effect.POD_REMOVAL}
+
+
+def toleration(key: str = "", seconds: int | None = None) -> dict[str, Any]:
+    named = {"key": key} if key else {}
+    limited = {} if seconds is None else {"tolerationSeconds": seconds}
+    return {**named, "operator": "Exists", "effect": "NoExecute", **limited}
+
+
+STAYS, GIVEN = toleration("maintenance"), toleration("not-ready", 300)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_one"),
+    [
+        ([STAYS, GIVEN], [toleration("maintenance", 0), STAYS, GIVEN], True),
+        ([STAYS, GIVEN], [STAYS, toleration("", 5), GIVEN], True),
+        ([STAYS, GIVEN], [GIVEN, STAYS], True),
+        ([STAYS, GIVEN], [STAYS], True),
+        ([STAYS, GIVEN], [STAYS, GIVEN, toleration("", 5)], False),
+        ([STAYS, GIVEN], [toleration(), STAYS, GIVEN], False),
+        ([], [toleration("", 5)], False),
+    ],
+)
+def test_a_time_limit_put_before_other_tolerations_is_one(before: list[Any], after: list[Any], is_one: bool) -> None:
+    change, live = make.update(POD, make.make_pod(tolerations=before), make.make_pod(tolerations=after))
+    assert (Effect.POD_REMOVAL in effects_of(change, make.make_world(live), Policies())) is is_one
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_one"),
+    [
+        ("Running", "Failed", True),
+        ("Running", "Succeeded", True),
+        ("Pending", "Failed", True),
+        ("Pending", "Running", False),
+        ("Running", "Unknown", False),
+        ("Failed", "Succeeded", False),
+        ("Failed", "Running", False),
+    ],
+)
+def test_the_report_that_a_pod_has_ended_is_one(before: str, after: str, is_one: bool) -> None:
+    old, new = make.make_pod(phase=before), make.make_pod(phase=after)
+    change, live = make.update(POD, old, new)
+    assert (Effect.POD_REMOVAL in effects_of(change, make.make_world(live), Policies())) is is_one
+    unbound = make.make_world(make.make_live(POD, make.make_pod(node="", phase=before)))
+    assert Effect.POD_REMOVAL not in effects_of(change, unbound, Policies())
+
+
+def test_what_else_the_status_of_a_pod_says_is_no_change() -> None:
+    old, new = make.make_pod(), make.make_pod()
+    new["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    assert make.update(POD, old, new)[0].fields == ()
 
 
 @pytest.mark.parametrize("kind", [DEPLOYMENT, NODE])

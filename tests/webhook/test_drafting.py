@@ -9,6 +9,7 @@ from cutline.api.proposals import proposal_of
 from cutline.domain.change import Change, Verb
 from cutline.domain.decide import decide
 from cutline.domain.difference import Field
+from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.effect import Effect
 from cutline.domain.kind import POD
 from cutline.domain.policy import Enforcement, OnDeny
@@ -144,6 +145,32 @@ def test_an_expired_draft_is_made_anew() -> None:
     world.now = first.decide_by
     (again,) = drafted(world, wish())
     assert again.digest != first.digest
+
+
+def test_a_draft_that_was_used_makes_way_for_another() -> None:
+    """An upgrade was signed and done; its rollback, and the same upgrade again, are asked for anew."""
+    world = shop()
+    (first,) = drafted(world, wish(3))
+    world.add("signoffs", signoff_tree(make.make_signoff(first), first.name))
+    assert len(drafted(world, wish(2))) == 1
+    world.add(
+        "admittedchanges",
+        {"metadata": {"name": "use", "namespace": make.SYSTEM}, "spec": {"proposal": {"uid": first.uid}}},
+    )
+    kept, second = drafted(world, wish(3), wish(2))
+    assert kept == first
+    assert second.name == f"{first.name}-2"
+    assert second.changes[0].change == scale_to(2)
+
+
+def test_a_signed_draft_that_nobody_can_use_any_more_makes_way_for_another() -> None:
+    world = shop()
+    (first,) = drafted(world, wish())
+    world.add("signoffs", signoff_tree(make.make_signoff(first, decision=Decision.REJECT), first.name))
+    world.now = first.decide_by
+    assert len(drafted(world, wish())) == 1
+    world.now = first.decide_by + MAX_VALID_FOR
+    assert [proposal.name for proposal in drafted(world, wish())] == [first.name, f"{first.name}-2"]
 
 
 def test_each_actor_has_his_own_and_not_too_many() -> None:

@@ -1,7 +1,8 @@
 """Drafting a proposal from a denial, after the answer, best effort.
 
 GitOps controllers and agents repeat what was denied: one live draft per actor, target
-and effects, of which the newest replaces unsigned older ones, and a limit per actor.
+and effects, of which the newest replaces unsigned older ones, and a limit per actor. A draft that was
+signed stays for the record; once it is used or out of time, the next denial gets another.
 The proposer of a draft is the one who was denied. Nothing that is decided depends on a draft.
 """
 
@@ -15,11 +16,13 @@ from datetime import datetime
 from cutline.api.fields import Fields
 from cutline.api.proposals import API_VERSION, KIND, stamped_spec
 from cutline.domain.change import Change, Verb
+from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.effect import Effect
 from cutline.domain.errors import CutlineError
 from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.kind import Role
 from cutline.domain.policy import OnDeny
+from cutline.domain.proposal import Proposal
 from cutline.domain.render import action_of
 from cutline.domain.tree import JsonObject
 from cutline.domain.user import User
@@ -36,6 +39,7 @@ _log = logging.getLogger(__name__)
 MOST_PER_ACTOR = 20
 DRAFT_LABEL = "cutline.dev/draft-by"  # which actor a draft was made for, as a hash
 _QUEUE_LENGTH = 200
+_MOST_FOR_THE_RECORD = 30
 _HASH_LENGTH = 10
 
 
@@ -112,8 +116,8 @@ class Drafter:
 
     async def _draft(self, wish: Wish) -> None:
         namespace = wish.change.target.namespace or self._system_namespace
-        name = draft_name(wish)
-        if not await self._makes_room(wish, namespace, name):
+        name = await self._free_name(wish, namespace)
+        if not name:
             return
         author_spec = _spec_of(wish)
         draft = Draft(namespace, name, Fields(author_spec, "spec"), wish.actor)
@@ -127,19 +131,39 @@ class Drafter:
         await self._client.create(PROPOSALS, tree, namespace)
         _log.info("drafted proposal %s/%s for %s", namespace, name, wish.actor.username)
 
-    async def _makes_room(self, wish: Wish, namespace: str, name: str) -> bool:
-        """Whether a draft may be made: the same one does not stand yet, and the actor has some left."""
-        try:
-            existing = await self._reader.proposal(namespace, name)
-        except NotFound:
-            mine = await self._client.list(PROPOSALS, label_selector=f"{DRAFT_LABEL}={_hash(wish.actor.username)}")
-            return sum(self._now() < proposal.decide_by for proposal in readable(mine)) < MOST_PER_ACTOR
+    async def _free_name(self, wish: Wish, namespace: str) -> str:
+        """The name for a new draft; empty where none is to be made.
+
+        Drafts that are over and were signed stay for the record, and the next one gets a number.
+        """
+        first = draft_name(wish)
+        for number in range(1, _MOST_FOR_THE_RECORD + 1):
+            name = first if number == 1 else f"{first}-{number}"
+            try:
+                existing = await self._reader.proposal(namespace, name)
+            except NotFound:
+                return name if await self._has_some_left(wish.actor) else ""
+            if not await self._reader.signoffs(existing):
+                return await self._replaced(existing, wish)
+            if not await self._is_over(existing):
+                return ""
+        return ""
+
+    async def _has_some_left(self, actor: User) -> bool:
+        mine = await self._client.list(PROPOSALS, label_selector=f"{DRAFT_LABEL}={_hash(actor.username)}")
+        return sum(self._now() < proposal.decide_by for proposal in readable(mine)) < MOST_PER_ACTOR
+
+    async def _replaced(self, existing: Proposal, wish: Wish) -> str:
+        """The name of a draft that nobody has signed, free again; empty where it is what is wished for."""
         is_same = any(entry.change.digest == wish.change.digest for entry in existing.changes)
-        is_current = self._now() < existing.decide_by
-        if (is_same and is_current) or await self._reader.signoffs(existing):
-            return False
-        await self._client.delete(PROPOSALS, name, namespace, uid=existing.uid)
-        return True
+        if is_same and self._now() < existing.decide_by:
+            return ""
+        await self._client.delete(PROPOSALS, existing.name, existing.namespace, uid=existing.uid)
+        return existing.name
+
+    async def _is_over(self, existing: Proposal) -> bool:
+        """Whether what people signed can come to nothing more: it was used, or its time has run out."""
+        return self._now() >= existing.decide_by + MAX_VALID_FOR or await self._reader.was_used(existing)
 
 
 def draft_name(wish: Wish) -> str:

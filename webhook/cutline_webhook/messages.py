@@ -56,8 +56,8 @@ class Limits:
     # A review holds the object twice, and the API server accepts objects of 3 MiB.
     body_bytes: int = 8 * 1024 * 1024
     # All bodies that the server holds at one time, whole or in part; never less than `body_bytes`.
-    # What a handler makes of a usual review takes three to four times the body again, and the chart
-    # gives the process 384 MiB, of which 130 are gone before the first body.
+    # What a handler makes of a review takes three to four times the body again, ten times where the
+    # values are small (docs/reference/performance.md), and the chart gives the process 512 MiB.
     held_bytes: int = 48 * 1024 * 1024
     head_bytes: int = 32 * 1024
     # The API server keeps an idle connection for 90 s and does not repeat a POST that meets its end:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutline.domain.kind import Kind
-from cutline.domain.normal_form import content_of
+from cutline.domain.normal_form import FINISHED, content_of
 from cutline.domain.target import Target, target_of
 from cutline.domain.tree import JsonObject
 
 _MIRROR_POD = "kubernetes.io/config.mirror"
-_FINISHED = frozenset({"Succeeded", "Failed"})
 _DEFAULT_GRACE_SECONDS = 30  # of a pod without terminationGracePeriodSeconds
 
 
@@ -41,7 +40,7 @@ class Live:
     def is_bound_pod(self) -> bool:
         """A pod that a node runs or will run: removing it takes something away."""
         spec, status = self.tree.get("spec") or {}, self.tree.get("status") or {}
-        return bool(spec.get("nodeName")) and status.get("phase") not in _FINISHED
+        return bool(spec.get("nodeName")) and status.get("phase") not in FINISHED
 
     @property
     def node_name(self) -> str:
@@ -68,6 +67,12 @@ class Live:
     @property
     def is_terminating(self) -> bool:
         return bool(self._metadata.get("deletionTimestamp"))
+
+    @property
+    def seconds_it_was_left(self) -> int | None:
+        """The grace of the deletion that an object is in the midst of; None without one."""
+        value = self._metadata.get("deletionGracePeriodSeconds")
+        return None if value is None or not self.is_terminating else int(value)
 
     @property
     def _metadata(self) -> Mapping[str, Any]:

@@ -1,5 +1,10 @@
-"""PodRemoval: a bound pod is evicted or deleted, or handed to a controller that will. Drain
+"""PodRemoval: a bound pod is evicted or deleted, or a controller or its kubelet is made to do it. Drain
 and Restart share it.
+
+Made to: by another owner or a label taken away, by a deadline, by a shorter stay on a tainted
+node, or by the report that the pod has ended. Controllers believe that report, whoever wrote
+it, and delete or replace the pod; its kubelet corrects it within seconds, unless the pod is
+written to meanwhile: then it ends the containers.
 
 One removal is several requests: a forced delete is validated up to three times, an
 eviction repeats while a disruption budget refuses it. They are all the removal of one uid.
@@ -19,17 +24,46 @@ from cutline.domain.narrowing import Narrowing
 from cutline.domain.policy import Policies
 
 _DEADLINE = "/spec/activeDeadlineSeconds"
+_TOLERATIONS = "/spec/tolerations"
+_PHASE = "/status/phase"
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
     if world.live.kind.role is not Role.POD or not world.live.is_bound_pod:
         return False
-    return change.removes_pod or any(_lets_it_go(field, world) for field in change.fields)
+    if change.removes_pod:
+        return not _goes_no_sooner(change.end, world.live)
+    return any(_lets_it_go(field, world) for field in change.fields)
+
+
+def _goes_no_sooner(end: End | None, live: Live) -> bool:
+    """Whether the pod is being deleted already, and this asks for nothing but that.
+
+    A second deletion can only shorten the grace of the first; one that names none, or no
+    shorter one, changes nothing (`rest.BeforeDelete`). Drains meet such pods after every rollout.
+    """
+    left = live.seconds_it_was_left
+    return left is not None and _grace(end, left) >= left
 
 
 def _lets_it_go(field: Field, world: World) -> bool:
     """Whether a written field has some controller, or the kubelet, end the pod."""
-    return changes_hands(field, world.live) or field.is_within(_DEADLINE)
+    if field.path == _TOLERATIONS:
+        return _shortens_a_stay(field)
+    return changes_hands(field, world.live) or field.is_within(_DEADLINE) or field.path == _PHASE
+
+
+def _shortens_a_stay(field: Field) -> bool:
+    """Whether a toleration with a time limit may take the place of another.
+
+    Of a taint's tolerations the first counts, and tolerations can be added but not taken away
+    (`GetMatchingTolerations`, pod validation): what is put behind the others shortens no stay,
+    nor does a toleration without a limit.
+    """
+    before = field.old if isinstance(field.old, list) else []
+    after = field.new if isinstance(field.new, list) else []
+    kept = [one for one in after if one in before or one.get("tolerationSeconds") is not None]
+    return kept[: len(before)] != before
 
 
 def is_harsher(requested: Change, signed: Change, default_grace_seconds: int) -> str:
