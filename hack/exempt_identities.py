@@ -17,8 +17,9 @@ so that these requests never wait for the webhook; the webhook applies them agai
 propose, sign, or use a proposal.
 
 A kubelet deletes the pods of its own node (`system:node:` and the pod's node name, in the group `system:nodes`),
-and keeps the labels of its own Node through its status. No credential id is demanded of kubelets: some clusters'
-authenticators give them none.
+reports that they have ended and how its node is, and keeps the labels of its own Node through its status. No credential
+id is demanded of kubelets: some clusters' authenticators give them none. Whatever plays a kubelet under another name (a
+virtual one with a service account, say) needs rows for `DELETE pods` and `UPDATE pods` with the subresource `status`.
 
 An installation adds rows with the chart's `exempt`, for an autoscaler's service account, say. Where the controller
 manager runs without accounts of its own (`--use-service-account-credentials=false`), none of these rows fits it,

@@ -118,8 +118,11 @@ def values_for_testbed() -> dict[str, Any]:
     """What the chart must know about this cluster that is true of no other."""
     return {
         "humans": {"userGroups": ["people"]},
-        # kwok plays the kubelet: it removes the objects of pods that have ended.
-        "exempt": [{"username": "kwok", "operation": "DELETE", "group": "", "resource": "pods"}],
+        # kwok plays the kubelet: it reports that pods have ended, and removes their objects.
+        "exempt": [
+            {"username": "kwok", "operation": "DELETE", "group": "", "resource": "pods"},
+            {"username": "kwok", "operation": "UPDATE", "group": "", "resource": "pods", "subresource": "status"},
+        ],
     }
 
 

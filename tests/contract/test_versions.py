@@ -67,6 +67,8 @@ def repository(tmp_path: Path) -> Path:
         "src/cutline/a.py": "A = 1\n",
         "webhook/Dockerfile": "FROM scratch\n",
         "operator/Dockerfile": "FROM scratch\n",
+        "images/a.py": "A = 1\n",
+        ".dockerignore": "*\n",
         "requirements/webhook.lock": "",
         "requirements/dev.lock": "",
         "pyproject.toml": "",
