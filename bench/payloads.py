@@ -49,7 +49,8 @@ def record(cluster: Cluster) -> tuple[ReviewCase, ...]:
     admin.apply(workloads.deployment_path(_BIG_NAMESPACE, "big"), big)
     for namespace, name in [*((_NAMESPACE, name) for name in names), (_BIG_NAMESPACE, "big")]:
         _await_rollout(admin, workloads.deployment_path(namespace, name))
-    with recording(admin, Authority(cluster.testbed.layout.pki), [_NAMESPACE, _BIG_NAMESPACE]) as recorder:
+    authority = Authority(cluster.testbed.layout.pki)
+    with recording(cluster.testbed.api(), authority, [_NAMESPACE, _BIG_NAMESPACE]) as recorder:
         return _recorded(recorder, cluster.agent)
 
 

@@ -111,6 +111,8 @@ STAYS, GIVEN = toleration("maintenance"), toleration("not-ready", 300)
         ([STAYS, GIVEN], [toleration("maintenance", 0), STAYS, GIVEN], True),
         ([STAYS, GIVEN], [STAYS, toleration("", 5), GIVEN], True),
         ([STAYS, GIVEN], [GIVEN, STAYS], True),
+        ([STAYS, GIVEN], [STAYS, toleration("not-ready", 0)], True),
+        ([STAYS, GIVEN], [toleration("maintenance", 1), GIVEN], True),
         ([STAYS, GIVEN], [STAYS], True),
         ([STAYS, GIVEN], [STAYS, GIVEN, toleration("", 5)], False),
         ([STAYS, GIVEN], [toleration(), STAYS, GIVEN], False),

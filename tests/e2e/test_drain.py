@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, SYSTEM, Cluster, Outcome, await_true, line
+from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, Outcome, await_true, line
 
 pytestmark = pytest.mark.e2e
 
@@ -125,7 +125,7 @@ def test_a_node_is_not_said_to_be_lost_by_others_than_its_kubelet(cluster: Clust
     kubelet = cluster.newcomer(f"kubelet-of-{node}", "system:nodes", user=f"system:node:{node}")
     lost = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
     path, strategic = f"/api/v1/nodes/{node}/status?dryRun=All", "application/strategic-merge-patch+json"
-    cluster.send("agent", "PATCH", path, lost, strategic).must_be_refused(f"Drain of node/{node}")
+    cluster.send("mallory", "PATCH", path, lost, strategic).must_be_refused(f"Drain of node/{node}")
     none: dict[str, Any] = {"status": {"conditions": []}}
     cluster.send("mallory", "PATCH", path, none, MERGE).must_be_refused(f"Drain of node/{node}")
     cluster.send(kubelet, "PATCH", path, lost, strategic).must_pass()

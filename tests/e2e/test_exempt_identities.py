@@ -113,7 +113,8 @@ def slow(standing_cluster: Cluster) -> Iterator[_Slow]:
     standing_cluster.processes.start_webhook()
     silent = f"silent-{secrets.token_hex(3)}"
     begun = _Slow(_standing_namespace(standing_cluster), _standing_namespace(standing_cluster), silent)
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": silent}, "spec": {"unschedulable": True}}
+    keep_out = {"key": "tests-only", "value": silent, "effect": "NoSchedule"}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": silent}, "spec": {"taints": [keep_out]}}
     standing_cluster.send("admin", "POST", "/api/v1/nodes", node).must_pass()
     standing_cluster.apply("admin", _pod("orphan", begun.orphaned, nodeName="vanished")).must_pass()
     standing_cluster.apply("admin", _pod("alone", begun.ending)).must_pass()
@@ -556,4 +557,11 @@ def test_the_pods_of_a_vanished_node_are_cleared_away(cluster: Cluster, slow: _S
 
 
 def test_a_node_that_never_spoke_is_reported_as_unknown(cluster: Cluster, slow: _Slow) -> None:
+    await_true(
+        lambda: (
+            "Unknown" in [one["status"] for one in cluster.get("node", slow.silent)["status"].get("conditions", [])]
+        ),
+        "the node was reported as unknown",
+        seconds=120,
+    )
     _await_act(cluster, slow.silent, "node-controller", "UPDATE", "nodes/status")

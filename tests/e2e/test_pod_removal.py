@@ -170,8 +170,9 @@ def test_pods_that_run_nowhere_need_nobody(cluster: Cluster) -> None:
     cluster.apply("admin", unbound, ended).must_pass()
     cluster.kubectl("admin", "wait", "pod", "ended", "-n", ns, "--for=condition=Ready").must_pass()
     cluster.kubectl("agent", "delete", "pod", "ended", "-n", ns).must_be_refused("PodRemoval of pod/ended")
+    node = cluster.get("pod", "ended", ns)["spec"]["nodeName"]
     cluster.send(
-        "admin",
+        cluster.newcomer(f"kubelet-of-{node}", "system:nodes", user=f"system:node:{node}"),
         "PATCH",
         f"{path_of(ns, 'ended')}/status",
         {"status": {"phase": "Succeeded"}},

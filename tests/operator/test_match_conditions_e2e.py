@@ -169,6 +169,14 @@ def test_asks_about_removals_of_pods_and_their_labels(server: ApiServer, scope: 
     assert server.patch(f"{path}/pod-probe?dryRun=All", {"metadata": {"labels": {"app": "x"}}}).asked_a_webhook
     assert server.patch(f"{path}/pod-probe?dryRun=All", {"metadata": {"annotations": {"a": "b"}}}).code == 200
     assert server.patch(f"{path}/pod-probe/status?dryRun=All", {"status": {"message": "x"}}).code == 200
+    assert server.patch(f"{path}/pod-probe/status?dryRun=All", {"status": {"phase": "Running"}}).code == 200
+    for phase in ("Succeeded", "Failed"):
+        ended = {"status": {"phase": phase}}
+        assert server.patch(f"{path}/pod-probe/status?dryRun=All", ended).asked_a_webhook
+    known = server.send("GET", f"{path}/pod-probe").body["spec"].get("tolerations", [])
+    limited = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+    stays = {"spec": {"tolerations": [limited, *known]}}
+    assert server.patch(f"{path}/pod-probe?dryRun=All", stays).asked_a_webhook
     assert server.send("POST", f"{path}?dryRun=All", pod("another")).code == 201
 
 
@@ -249,6 +257,24 @@ def test_kubelets_remove_only_pods_of_their_own_node(server: ApiServer, scope: s
     assert other.send("DELETE", path).asked_a_webhook or other.send("DELETE", path).code == 403
     assert nameless.send("DELETE", path).asked_a_webhook
     assert not kubelet.send("DELETE", path).asked_a_webhook
+
+
+def test_kubelets_report_unasked_what_ends_on_their_own_node(server: ApiServer, scope: str) -> None:
+    master = "system:masters"  # so that authorization is not what decides
+    nameless = server.acting_as(f"system:node:{NODE}", master)
+    kubelet = server.acting_as(f"system:node:{NODE}", "system:nodes", master)
+    pod_path = f"/api/v1/namespaces/{scope}/pods/pod-kubelet/status?dryRun=All"
+    ended = {"status": {"phase": "Failed"}}
+    assert nameless.patch(pod_path, ended).asked_a_webhook
+    assert kubelet.patch(pod_path, ended).code == 200
+    node_path = f"/api/v1/nodes/{NODE}/status"
+    ready, lost = ({"status": {"conditions": [{"type": "Ready", "status": status}]}} for status in ("True", "Unknown"))
+    assert server.patch(node_path, ready).code == 200
+    assert server.patch(f"{node_path}?dryRun=All", ready).code == 200
+    silent: dict[str, Any] = {"status": {"conditions": []}}
+    for report in (lost, silent):
+        assert nameless.patch(f"{node_path}?dryRun=All", report).asked_a_webhook
+        assert kubelet.patch(f"{node_path}?dryRun=All", report).code == 200
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ Source: Kubernetes `bootstrappolicy/controller_policy.go` for who does what.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from cutline.domain.kind import NODE
 from cutline.domain.live import Live
 from cutline.domain.request import Operation, Request
+from cutline.domain.tree import JsonObject
 from cutline.domain.user import User, service_account
 
 _CONTROLLERS = "system:serviceaccounts:kube-system"
@@ -69,6 +71,7 @@ def _keeper(name: str, resource: str, why: str, api_group: str = "") -> ExemptId
 
 
 _DELETE, _UPDATE = Operation.DELETE, Operation.UPDATE
+_REPORTS = ((_UPDATE, "", "pods", "status"), (_UPDATE, "", "nodes", "status"))
 
 BUILT_IN: tuple[ExemptIdentity, ...] = (
     _controller("deployment-controller", _UPDATE, "replicasets", "rolling updates would stop", "apps"),
@@ -82,7 +85,9 @@ BUILT_IN: tuple[ExemptIdentity, ...] = (
     _controller("job-controller", _DELETE, "pods", "finished or failed jobs would keep their pods"),
     _controller("node-controller", _DELETE, "pods", "NoExecute taints would evict nobody"),
     _controller("node-controller", _UPDATE, "nodes", "lost nodes would not be tainted"),
+    _controller("node-controller", _UPDATE, "nodes/status", "lost nodes would stay ready"),
     _controller("pod-garbage-collector", _DELETE, "pods", "pods of vanished nodes would stay"),
+    _controller("pod-garbage-collector", _UPDATE, "pods/status", "nor would they be marked as failed before"),
     _controller("generic-garbage-collector", _DELETE, "pods", "pods would outlive their owners"),
     _controller("namespace-controller", _DELETE, "pods", "namespaces would never finish terminating"),
     _keeper("replicaset-controller", "pods", "no ReplicaSet could adopt or release a pod"),
@@ -118,18 +123,28 @@ def is_part_of_kubernetes(user: User) -> bool:
 
 def is_exempt(request: Request, live: Live | None, identities: Iterable[ExemptIdentity]) -> bool:
     """Whether the sender may do this unsigned; `live` is the pod where one is deleted."""
-    if _is_kubelet_of(request, live):
+    if _is_own_kubelet(request, live) and _is_kubelets_business(request):
         return True
     return any(identity.accepts(request) for identity in identities)
 
 
-def _is_kubelet_of(request: Request, live: Live | None) -> bool:
-    """The kubelet of the pod's own node, which deletes the pod once it has ended."""
-    if (request.operation, request.group, request.resource, request.subresource) != (_DELETE, "", "pods", ""):
-        return False
-    if live is None or not live.node_name or _KUBELETS not in request.user.groups:
-        return False
-    return request.user.username == _KUBELET_PREFIX + live.node_name
+def _is_own_kubelet(request: Request, live: Live | None) -> bool:
+    """The kubelet of the node itself, or of the node that runs the pod."""
+    node = "" if live is None else live.target.name if live.kind is NODE else live.node_name
+    return bool(node) and _KUBELETS in request.user.groups and request.user.username == _KUBELET_PREFIX + node
+
+
+def _is_kubelets_business(request: Request) -> bool:
+    """It deletes a pod once it has ended, and reports how pod and node are; labels and owners are people's."""
+    asked = (request.operation, request.group, request.resource, request.subresource)
+    if asked == (_DELETE, "", "pods", ""):
+        return True
+    return asked in _REPORTS and _of_people(request.object) == _of_people(request.old_object)
+
+
+def _of_people(tree: JsonObject | None) -> tuple[object, object]:
+    metadata = (tree or {}).get("metadata") or {}
+    return metadata.get("labels") or {}, metadata.get("ownerReferences") or []
 
 
 def additional(row: Mapping[str, str]) -> ExemptIdentity:

@@ -17,6 +17,9 @@ from cutline.domain.tree import JsonObject
 # Who wrote an object and when is the server's to say; labels, annotations, owner
 # references and finalizers are people's.
 _METADATA_THAT_MEANS = ("labels", "annotations", "ownerReferences", "finalizers")
+# What a status may report so that a controller, believing it, takes pods away. It belongs to
+# the content, for a report that somebody else makes is a change like any other.
+FINISHED = frozenset({"Succeeded", "Failed"})
 _ANNOTATION_OF_APPLY = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATIONS_OF_THE_CONTROLLER = "deployment.kubernetes.io/"
 # The API server counts templates in it and overrules whatever a client writes (daemonset/strategy.go).
@@ -59,7 +62,7 @@ _SUFFIXES = {
 
 
 def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
-    """What of an object people mean: no identity, no status, no server's bookkeeping."""
+    """What of an object people mean: no identity, no server's bookkeeping, of the status next to nothing."""
     content = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind", "status")}
     # A node's first mark is a change of that mark, not of the whole spec that came with it.
     content["spec"] = content.get("spec") or {}
@@ -69,9 +72,25 @@ def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
         for key in _METADATA_THAT_MEANS
         if metadata.get(key)
     }
+    content |= _reported(kind, tree.get("status") or {})
     if kind in (DEPLOYMENT, REPLICA_SET):
         content = _without_hash_label(content)
     return _normal_map(content, _RULES[kind.role])
+
+
+def _reported(kind: Kind, status: JsonObject) -> dict[str, Any]:
+    """The part of a status on which controllers end pods: that a pod is over, whether a node is ready."""
+    if kind.role is Role.POD:
+        phase = status.get("phase")
+        return {"status": {"phase": phase} if phase in FINISHED else {}}
+    if kind.role is Role.NODE:
+        conditions = status.get("conditions") or ()
+        return {
+            "status": {
+                "conditions": {one["type"]: one.get("status") for one in conditions if one.get("type") == "Ready"}
+            }
+        }
+    return {}
 
 
 def template_content(kind: Kind, template: JsonObject) -> JsonObject:

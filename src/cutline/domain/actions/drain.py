@@ -2,7 +2,8 @@
 
 The marks are `spec.unschedulable` (cordon) and a NoExecute taint, on which the
 taint-eviction controller deletes pods without eviction and without disruption budgets.
-Deleting the Node object lets the pod garbage collector delete what ran there. A
+Deleting the Node object lets the pod garbage collector delete what ran there. A node that is
+reported not to be ready gets such a taint by the node controller, whoever reported it. A
 NoSchedule taint removes nothing and is no mark.
 """
 
@@ -23,6 +24,7 @@ from cutline.domain.tree import ABSENT, JsonObject, lookup
 
 UNSCHEDULABLE = "/spec/unschedulable"
 _TAINTS = "/spec/taints"
+_READY = "/status/conditions/Ready"
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
@@ -34,6 +36,8 @@ def _recognise(change: Change, world: World, policies: Policies) -> bool:
     # Without its owner, or with one that does not exist, the garbage collector deletes the node.
     if any(field.is_within(OWNERS) for field in change.fields):
         return True
+    if _is_ready(world.live.content) and not _is_ready(after):
+        return True
     cordons = _is_cordoned(after) and not _is_cordoned(world.live.content)
     before = _evicting_taints(world.live.content)
     return cordons or any(taint not in before for taint in _evicting_taints(after))
@@ -41,6 +45,10 @@ def _recognise(change: Change, world: World, policies: Policies) -> bool:
 
 def _is_cordoned(content: JsonObject) -> bool:
     return lookup(content, UNSCHEDULABLE) is True
+
+
+def _is_ready(content: JsonObject) -> bool:
+    return bool(lookup(content, _READY) == "True")
 
 
 def _evicting_taints(content: JsonObject) -> list[Mapping[str, Any]]:

@@ -54,11 +54,12 @@ def _lets_it_go(field: Field, world: World) -> bool:
 
 
 def _shortens_a_stay(field: Field) -> bool:
-    """Whether a toleration with a time limit may take the place of another.
+    """Whether a toleration is given a time limit, or one that has a limit may take another's place.
 
-    Of a taint's tolerations the first counts, and tolerations can be added but not taken away
-    (`GetMatchingTolerations`, pod validation): what is put behind the others shortens no stay,
-    nor does a toleration without a limit.
+    Of a taint's tolerations the first counts; tolerations can be added, and their limits changed, but
+    not taken away (`GetMatchingTolerations`, pod validation): what is put behind the others shortens
+    no stay, nor does a new toleration without a limit. A longer limit for an old one counts as a change
+    of it all the same.
     """
     before = field.old if isinstance(field.old, list) else []
     after = field.new if isinstance(field.new, list) else []
