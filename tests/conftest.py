@@ -13,6 +13,10 @@ from cutline_testbed import Testbed, programs
 from cutline_testbed.images import can_build_images
 from cutline_testbed.report import Report
 from cutline_testbed.toolchain import Toolchain, ensure_programs
+from tests.e2e.fixtures import cluster, standing_cluster
+
+# One for all tests of a session, wherever they stand.
+__all__ = ["cluster", "standing_cluster"]
 
 BARE = "bare-tests"
 # Marker -> why tests that carry it cannot run on this machine, or None. They are left out, and one line says so.

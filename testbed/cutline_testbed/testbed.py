@@ -316,13 +316,21 @@ class Testbed:
             return None
         return RealNodes.of(self.layout, addresses, prepared.options.real_nodes, lambda: self.node_tools)
 
+    def _remembered_nodes(self) -> RealNodes | None:
+        try:
+            remembered = state.load(self.layout.folder)
+        except TestbedError as error:
+            # Another version's, or damaged: `clean` is the way out, and must not stumble over it.
+            self.report.say(f"{error}; what it says of real nodes is not known")
+            return None
+        return None if remembered is None else self._real_nodes(remembered)
+
     def _plane(self, prepared: State) -> ControlPlane:
         return ControlPlane(self.layout, prepared, lambda: self.toolchain, self.api)
 
     def _stop_processes(self) -> None:
         """By what may run, not by what should: options may have changed since."""
-        remembered = state.load(self.layout.folder)
-        real = self._real_nodes(remembered) if remembered is not None else None
+        real = self._remembered_nodes()
         if real is not None:
             real.stop()
         most = components.start_order(Options(api_servers=5))

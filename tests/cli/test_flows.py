@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cutline.domain.difference import Field
 from cutline.domain.effect import Action, Effect
@@ -21,8 +20,8 @@ from tests.cli.samples import AGENT, ALICE, SAM, deployment, entry, eviction, ma
 _DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
 # Plays kubectl: sends the scale that its words ask for to whatever its kubeconfig names.
 _KUBECTL = """#!{python}
-import json, os, re, sys, urllib.error, urllib.request
-server = re.search(r"server: (\\S+)", open(os.environ["KUBECONFIG"]).read()).group(1)
+import json, os, sys, urllib.error, urllib.request
+server = json.load(open(os.environ["KUBECONFIG"]))["clusters"][0]["cluster"]["server"]
 replicas = int(next(w for w in sys.argv if w.startswith("--replicas=")).split("=")[1])
 request = urllib.request.Request(
     server + "/apis/apps/v1/namespaces/shop/deployments/checkout/scale",
@@ -58,7 +57,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PlayedAp
             "current-context": "x",
         }
         path = tmp_path / "kubeconfig"
-        path.write_text(yaml.safe_dump(config))
+        path.write_text(json.dumps(config))
         monkeypatch.setenv("KUBECONFIG", str(path))
         yield state
 

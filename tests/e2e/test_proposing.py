@@ -117,28 +117,23 @@ def test_what_stands_above_the_changes_is_what_they_are_about(cluster: Cluster) 
     )
 
 
-# A real kubelet ends the pod at once, and removing what has ended is nobody's loss.
-@pytest.mark.processes
 def test_what_is_left_in_a_terminating_namespace_is_proposed_in_cutlines_own(cluster: Cluster) -> None:
     ns = cluster.namespace()
-    metadata = {"name": "stuck", "namespace": ns, "finalizers": ["e2e.example.com/hold"]}
-    containers = [{"name": "shop", "image": "shop:v1"}]
-    cluster.apply(
-        "admin", {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
-    )
-    cluster.kubectl("admin", "wait", "pod", "stuck", "-n", ns, "--for=condition=Ready").must_pass()
+    cluster.deployment(ns)
+    path = f"/apis/apps/v1/namespaces/{ns}/deployments/checkout"
+    hold = {"metadata": {"finalizers": ["e2e.example.com/hold"]}}
+    cluster.send("admin", "PATCH", path, hold, MERGE).must_pass()
     cluster.kubectl("admin", "delete", "namespace", ns, "--wait=false").must_pass()
-    path = f"/api/v1/namespaces/{ns}/pods/stuck"
-    await_true(lambda: "deletionTimestamp" in cluster.get("pod", "stuck", ns)["metadata"], "the pod is on its way out")
-    forced = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
-    changes = cluster.denied_change("agent", "DELETE", path, forced, "application/json")
-    pod = {"group": "", "kind": "Pod", "name": "stuck"}
-    name = cluster.propose("agent", SYSTEM, "Restart", pod, changes=changes)
+    await_true(
+        lambda: "deletionTimestamp" in cluster.get("deployment", "checkout", ns)["metadata"], "it is on its way out"
+    )
+    fewer = {"spec": {"replicas": 1}}
+    changes = cluster.denied_change("agent", "PATCH", path, fewer)
+    name = cluster.propose("agent", SYSTEM, "ScaleDown", CHECKOUT, changes=changes)
     cluster.sign("alice", name, SYSTEM).must_pass()
-    cluster.send("agent", "DELETE", path, forced).must_pass()
+    cluster.send("agent", "PATCH", path, fewer, MERGE).must_pass()
     assert len(cluster.admitted(name)) == 1
-    release = {"metadata": {"finalizers": None}}
-    cluster.send("admin", "PATCH", path, release, MERGE).must_pass()
+    cluster.send("admin", "PATCH", path, {"metadata": {"finalizers": None}}, MERGE).must_pass()
 
 
 def test_nobody_proposes_to_read_what_he_may_not(cluster: Cluster) -> None:

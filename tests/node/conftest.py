@@ -1,10 +1,6 @@
-"""What the load tests share: the end-to-end tests' cluster, and the lines that they print, one for each disturbance."""
+"""What the load tests share: the lines that they print, one for each disturbance."""
 
 import pytest
-
-from tests.e2e.conftest import cluster, standing_cluster
-
-__all__ = ["cluster", "standing_cluster"]
 
 _LINES = pytest.StashKey[list[str]]()
 

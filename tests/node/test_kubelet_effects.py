@@ -16,9 +16,6 @@ from cutline_testbed.images.provenance import version_of
 from cutline_testbed.paths import checkout_root
 from tests.cases.stage import KILL, STRATEGIC, pod_spec, scripted
 from tests.e2e.cluster import MERGE, Answer, Cluster, Outcome, await_true
-from tests.e2e.conftest import cluster, standing_cluster
-
-__all__ = ["cluster", "standing_cluster"]
 
 pytestmark = pytest.mark.node
 

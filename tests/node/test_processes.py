@@ -8,7 +8,6 @@ from tests.e2e.cluster import Cluster
 from tests.node.demands import Allowed
 from tests.node.load import SteadyLoad
 from tests.node.processes import OneProcess
-from tests.node.shop import GUARDED
 from tests.node.trial import Trials
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
@@ -37,9 +36,11 @@ def test_a_gate_that_is_taken_away_is_found_in_the_objects(trials: Trials, clust
 
     measured, problems = trials.measure("gate taken away, to see that it shows", take_away, Allowed())
     admitted = dict(measured.gated_admitted)
-    assert admitted.get(f"deployment/{GUARDED} changed", 0) > 0, problems
-    assert any(what.startswith("the answer to") for what in admitted), problems
-    assert [problem for problem in problems if problem.startswith("admitted unsigned: deployment/")]
+    answers = {what for what in admitted if what.startswith("the answer to")}
+    # Which of the gated requests fall into the gap is chance; each shows twice, as an answer and in its object.
+    assert answers, problems
+    assert admitted.keys() - answers, problems
+    assert {problem.split(": ", 1)[0] for problem in problems} == {"admitted unsigned"}
 
 
 def test_without_a_webhook_whatever_may_be_gated_stops_and_nothing_else(trials: Trials, cluster: Cluster) -> None:
