@@ -21,8 +21,9 @@ _log = logging.getLogger(__name__)
 _NEVER: Final = float("inf")
 # A refused client that goes on sending gets this much ignored before the connection is cut.
 _DISCARD_BYTES: Final = 16 * 1024 * 1024
-# A connection that was used this recently probably has its next request on the way.
-_HOT_SECONDS: Final = 1.0
+# A connection that was used this recently probably has its next request on the way. Longer would be safer
+# still, but an API server keeps idle ones for a minute and a half, and a rollout waits for each replica.
+_HOT_SECONDS: Final = 3.0
 
 
 class Wait(Enum):
