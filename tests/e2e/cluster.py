@@ -149,6 +149,8 @@ class Load:
 
     def __init__(self) -> None:
         self.statuses: dict[str, Counter[int]] = {}
+        # What was said with the first answer of each status, to tell why one was not expected.
+        self.said: dict[tuple[str, int], str] = {}
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -157,7 +159,9 @@ class Load:
 
         def run() -> None:
             while not self._ended.is_set():
-                counted[send().status] += 1
+                answer = send()
+                counted[answer.status] += 1
+                self.said.setdefault((name, answer.status), answer.message)
 
         self._threads.append(threading.Thread(target=run, daemon=True))
 

@@ -149,20 +149,24 @@ def workload(own_cluster: Cluster) -> str:
     return namespace
 
 
+# Never one twice in a module: a template of before would be a rollback, and refused as it should be.
+_NUMBERS = itertools.count()
+
+
 @contextmanager
 def _undisturbed(cluster: Cluster, namespace: str) -> Iterator[Load]:
     """Requests all the while: none that is gated may pass, and of the others each has to."""
-    agent, robot, numbers = cluster.login("agent"), cluster.login("robot"), itertools.count()
+    agent, robot = cluster.login("agent"), cluster.login("robot")
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
     load = Load()
     load.keep("gated", lambda: agent.send("PATCH", f"{path}/checkout/scale", {"spec": {"replicas": 2}}, MERGE))
-    load.keep("let pass", lambda: robot.send("PATCH", f"{path}/idle", _new(next(numbers)), MERGE))
+    load.keep("let pass", lambda: robot.send("PATCH", f"{path}/idle", _new(next(_NUMBERS)), MERGE))
     with load:
         load.await_more("gated", 403)
         yield load
         load.await_more("let pass", 200)
     statuses = {name: set(counted) for name, counted in load.statuses.items()}
-    assert statuses == {"gated": {403}, "let pass": {200}}
+    assert statuses == {"gated": {403}, "let pass": {200}}, load.said
     assert cluster.replicas(namespace) == 4
 
 
