@@ -30,7 +30,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cutline"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this machine cannot run, rather than skip it one by one."""
+    """Leave out what this machine cannot run, rather than skip it one by one; retry what meets a busy cluster, once.
+
+    A retry is printed as such. Tests that need no cluster are never retried.
+    """
+    for item in items:
+        if item.get_closest_marker("e2e") or item.get_closest_marker("node"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     said = config.stash.setdefault(_LEFT_OUT, [])
     for marker, why_not in _NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
