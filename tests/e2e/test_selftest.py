@@ -13,7 +13,7 @@ import pytest
 from cutline_testbed.helm import chart
 from tests.e2e.cluster import POLICIES, SYSTEM, Cluster, await_true, policy
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _NAME = "cutline-selftest"
 _MADE_INSIDE = ("pod", "serviceaccount", "role", "rolebinding", "networkpolicy")
