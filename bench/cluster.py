@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.api_client import ApiClient
 from bench.errors import BenchError
 from cutline_testbed import CutlineProcesses, Testbed, install
-from cutline_testbed.cutline_processes import NAMESPACE
+from cutline_testbed.gate import NAMESPACE
 from cutline_testbed.interrupts import undisturbed
 from cutline_testbed.ports import HOST
 from cutline_testbed.report import Report

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cutline_testbed import components
-from cutline_testbed.cutline_processes import GATE_PATH, GATED_WITHIN_S, NAMESPACE, gate_is_configured
+from cutline_testbed.gate import NAMESPACE, STANDS, STANDS_WITHIN_S, gate_stands
 from cutline_testbed.testbed import Testbed
 from cutline_testbed.waiting import wait_until
 
@@ -30,7 +30,7 @@ class CutlinePods:
 
     def running(self) -> bool:
         """Every replica is ready and the gate stands."""
-        return all(self.rolled_out(name) for name in DEPLOYMENTS) and self._gate_stands()
+        return all(self.rolled_out(name) for name in DEPLOYMENTS) and gate_stands(self.testbed.api())
 
     def rolled_out(self, name: str) -> bool:
         """The Deployment has all its replicas, all current, all available."""
@@ -40,16 +40,13 @@ class CutlinePods:
     def await_ready(self) -> None:
         for name in DEPLOYMENTS:
             wait_until(partial(self.rolled_out, name), f"{name} was available", READY_WITHIN_S, poll_s=0.2)
-        wait_until(self._gate_stands, "the operator had configured the gate", GATED_WITHIN_S, poll_s=0.2)
+        wait_until(lambda: gate_stands(self.testbed.api()), STANDS, STANDS_WITHIN_S, poll_s=0.2)
 
     def logs(self, component: str) -> str:
         """What every pod of a component has logged, restarts before the last left out."""
         selector = f"app.kubernetes.io/component={component.removeprefix('cutline-')}"
         done = self.testbed.run_kubectl("admin", "logs", "-n", NAMESPACE, "-l", selector, "--tail=-1")
         return done.stdout
-
-    def _gate_stands(self) -> bool:
-        return gate_is_configured(self.testbed.api().get(GATE_PATH))
 
 
 def is_rolled_out(deployment: dict[str, Any]) -> bool:

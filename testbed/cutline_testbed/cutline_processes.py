@@ -10,9 +10,9 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cutline_testbed import components
+from cutline_testbed.gate import STANDS, STANDS_WITHIN_S, gate_stands
 from cutline_testbed.layout import Layout
 from cutline_testbed.ports import HOST
 from cutline_testbed.probes import http_ok
@@ -20,11 +20,7 @@ from cutline_testbed.processes import ManagedProcess
 from cutline_testbed.testbed import Testbed
 from cutline_testbed.waiting import wait_until
 
-NAMESPACE = "cutline-system"
 READY_WITHIN_S = 60.0
-# The operator first proves the webhook's TLS, then writes the configuration.
-GATED_WITHIN_S = 120.0
-GATE_PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/cutline-gate"
 
 
 def config_file(layout: Layout) -> Path:
@@ -81,20 +77,14 @@ class CutlineProcesses:
         return http_ok(self.testbed.state.ports["webhook-metrics"], "/readyz")
 
     def await_gate(self) -> None:
-        """Await that the API server has been told to ask the webhook."""
-        wait_until(
-            lambda: gate_is_configured(self.testbed.api().get(GATE_PATH)),
-            "the operator had configured the gate",
-            GATED_WITHIN_S,
-            self.webhook,
-            self.operator,
-            poll_s=0.2,
-        )
+        """Await that the API server has been told to ask the webhook, and the starter policy."""
+        involved = (self.webhook, self.operator)
+        wait_until(lambda: gate_stands(self.testbed.api()), STANDS, STANDS_WITHIN_S, *involved, poll_s=0.2)
 
     def running(self) -> bool:
         """Both live, the webhook is ready and the gate stands."""
         alive = self.webhook.pid() is not None and self.operator.pid() is not None
-        return alive and self.webhook_ready() and gate_is_configured(self.testbed.api().get(GATE_PATH))
+        return alive and self.webhook_ready() and gate_stands(self.testbed.api())
 
     def _start(self, process: ManagedProcess, module: str, arguments: list[str]) -> None:
         if process.pid() is not None:
@@ -103,9 +93,3 @@ class CutlineProcesses:
         environment = {**os.environ, "KUBECONFIG": str(account_kubeconfig(layout, process.name))}
         argv = [sys.executable, "-m", module, "--config", str(config_file(layout)), *arguments]
         process.start(argv, environment)
-
-
-def gate_is_configured(configuration: dict[str, Any] | None) -> bool:
-    """There are webhooks in it and each knows whose certificate to trust."""
-    webhooks = (configuration or {}).get("webhooks") or []
-    return bool(webhooks) and all(webhook["clientConfig"].get("caBundle") for webhook in webhooks)

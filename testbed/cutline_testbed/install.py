@@ -12,8 +12,9 @@ from typing import Any
 
 from cutline_testbed import components, personas, rbac, state
 from cutline_testbed.cutline_pods import CutlinePods, image_annotations
-from cutline_testbed.cutline_processes import GATE_PATH, NAMESPACE, CutlineProcesses, account_kubeconfig, config_file
+from cutline_testbed.cutline_processes import CutlineProcesses, account_kubeconfig, config_file
 from cutline_testbed.errors import TestbedError
+from cutline_testbed.gate import GATE_PATH, NAMESPACE
 from cutline_testbed.helm import install_chart
 from cutline_testbed.images import ensure_images
 from cutline_testbed.interrupts import undisturbed

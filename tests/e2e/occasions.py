@@ -17,7 +17,7 @@ from cryptography import x509
 
 from cutline_operator.certificate_store import RENEW_ANNOTATION, SINCE_ANNOTATION
 from cutline_operator.certificates import make_authority
-from cutline_testbed.cutline_processes import GATE_PATH
+from cutline_testbed.gate import GATE_PATH
 from tests.e2e.cluster import CHECKOUT, MERGE, POLICIES, POLICY, SYSTEM, Cluster, await_true, scale_down
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cutline_testbed.cutline_processes import gate_is_configured
+from cutline_testbed.gate import is_complete, is_configured
 from cutline_testbed.install import role_bindings, values_for_testbed
 
 
@@ -31,5 +31,22 @@ def test_nobody_who_proposes_by_machine_may_approve() -> None:
         ({"webhooks": [{"clientConfig": {"caBundle": "eA=="}}]}, True),
     ],
 )
-def test_the_gate_stands_when_every_webhook_can_be_trusted(configuration: dict[str, Any] | None, stands: bool) -> None:
-    assert gate_is_configured(configuration) is stands
+def test_the_gate_is_configured_when_every_webhook_can_be_trusted(
+    configuration: dict[str, Any] | None, stands: bool
+) -> None:
+    assert is_configured(configuration) is stands
+
+
+@pytest.mark.parametrize(
+    ("notes", "complete"),
+    [
+        (None, False),
+        ({}, False),
+        ({"data": {"configured": "done"}}, False),
+        ({"data": {"starterPolicy": "done"}}, True),
+    ],
+)
+def test_an_installation_is_complete_when_the_operator_has_noted_the_starter_policy(
+    notes: dict[str, Any] | None, complete: bool
+) -> None:
+    assert is_complete(notes) is complete
