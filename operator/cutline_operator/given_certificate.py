@@ -14,7 +14,7 @@ from cutline_operator.certificate_reading import NotAPair, Serving, parse_servin
 from cutline_operator.certificate_source import Problem, Supply, Trouble
 from cutline_operator.certificate_steps import Wanted
 from cutline_operator.certificate_store import BUNDLE, CERTIFICATE, KEY, SecretStore, Stored, text_in
-from cutline_operator.certificate_trial import shake_hands, trusting
+from cutline_operator.certificate_trial import trusting, try_serving
 from cutline_operator.owner import Owner
 
 # OpenSSL's X509_V_ERR_*, to which Python gives no names.
@@ -68,7 +68,7 @@ class GivenCertificate:
 
     def _try(self, serving: Serving, pem: str) -> Trouble | None:
         try:
-            shake_hands(serving, trusting(pem), self._host)
+            try_serving(serving, trusting(pem), self._host)
         except ssl.SSLCertVerificationError as error:
             problem = _PROBLEM_OF_CODE.get(error.verify_code, Problem.UNTRUSTED)
             return self._trouble(problem, f"{error.verify_message or error} (verified for {self._host})")

@@ -12,12 +12,14 @@ Source: the `authorizer` variable of match conditions, Kubernetes KEP-3488; cont
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cutline.domain.request import Operation
 from cutline_operator import match_conditions as conditions
 from cutline_operator.match_conditions import Condition
+from cutline_operator.rules import rule
 
 # The namespace's label that the API server itself keeps.
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
-_CREATE, _UPDATE, _DELETE, _CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
+_CREATE, _UPDATE, _DELETE, _CONNECT = Operation.CREATE, Operation.UPDATE, Operation.DELETE, Operation.CONNECT
 _CONTROLLERS: Final = tuple(
     f"system:serviceaccount:kube-system:{name}"
     for name in (
@@ -50,20 +52,20 @@ def _rules() -> tuple[dict[str, Any], ...]:
     workloads = ("deployments", "replicasets", "statefulsets", "daemonsets")
     scales = ("deployments/scale", "replicasets/scale", "statefulsets/scale")
     return (
-        _rule("apps", "v1", (_CREATE, _UPDATE, _DELETE), *workloads),
-        _rule("apps", "v1", (_UPDATE,), *scales),
-        _rule("batch", "v1", (_CREATE, _UPDATE), "jobs", "cronjobs"),
-        _rule("", "v1", (_CREATE, _UPDATE), "pods", "replicationcontrollers"),
-        _rule("", "v1", (_UPDATE,), "pods/ephemeralcontainers", "pods/resize", "replicationcontrollers/scale"),
-        _rule("", "v1", (_CONNECT,), "pods/exec", "pods/attach"),
-        _rule("", "v1", (_UPDATE, _DELETE), "configmaps", "serviceaccounts", "services"),
-        _rule("", "v1", (_CREATE,), "serviceaccounts/token"),
-        _rule("", "v1", (_DELETE,), "namespaces"),
-        _rule("", "v1", (_CREATE, _UPDATE, _DELETE), "endpoints"),
-        _rule("discovery.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "endpointslices"),
-        _rule("policy", "v1", (_UPDATE, _DELETE), "poddisruptionbudgets"),
-        _rule("rbac.authorization.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "roles", "rolebindings"),
-        _rule("rbac.authorization.k8s.io", "v1", (_UPDATE, _DELETE), "clusterroles", "clusterrolebindings"),
+        rule("apps", "v1", (_CREATE, _UPDATE, _DELETE), *workloads),
+        rule("apps", "v1", (_UPDATE,), *scales),
+        rule("batch", "v1", (_CREATE, _UPDATE), "jobs", "cronjobs"),
+        rule("", "v1", (_CREATE, _UPDATE), "pods", "replicationcontrollers"),
+        rule("", "v1", (_UPDATE,), "pods/ephemeralcontainers", "pods/resize", "replicationcontrollers/scale"),
+        rule("", "v1", (_CONNECT,), "pods/exec", "pods/attach"),
+        rule("", "v1", (_UPDATE, _DELETE), "configmaps", "serviceaccounts", "services"),
+        rule("", "v1", (_CREATE,), "serviceaccounts/token"),
+        rule("", "v1", (_DELETE,), "namespaces"),
+        rule("", "v1", (_CREATE, _UPDATE, _DELETE), "endpoints"),
+        rule("discovery.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "endpointslices"),
+        rule("policy", "v1", (_UPDATE, _DELETE), "poddisruptionbudgets"),
+        rule("rbac.authorization.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "roles", "rolebindings"),
+        rule("rbac.authorization.k8s.io", "v1", (_UPDATE, _DELETE), "clusterroles", "clusterrolebindings"),
     )
 
 
@@ -92,13 +94,3 @@ def _is_no_controller() -> Condition:
         " && request.userInfo.username.startsWith('system:node:')"
     )
     return Condition("is-no-controller", f"!(({controller}) || ({kubelet}))")
-
-
-def _rule(group: str, version: str, operations: tuple[str, ...], *resources: str) -> dict[str, Any]:
-    return {
-        "apiGroups": [group],
-        "apiVersions": [version],
-        "operations": list(operations),
-        "resources": list(resources),
-        "scope": "*",
-    }

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cutline.domain import kind as kinds
 from cutline.domain.exempt import ExemptIdentity
-from cutline.domain.kind import KINDS, Kind, Role
+from cutline.domain.kind import KINDS, Role
 from cutline.domain.policy import SCOPE_LABEL
 from cutline.domain.request import Operation
 from cutline.domain.tree import digest
@@ -21,6 +21,7 @@ from cutline_operator.certificate_reading import Certificates, read_bundle, uniq
 from cutline_operator.match_conditions import Condition
 from cutline_operator.own_objects import own_objects
 from cutline_operator.owner import Owner
+from cutline_operator.rules import Operations, rule, rule_for
 from cutline_operator.webhook_address import WebhookAddress
 
 GATE: Final = "cutline-gate"
@@ -68,7 +69,7 @@ def gate(connection: Connection, owner: Owner, exempt: Iterable[ExemptIdentity])
 
 def kinds_mutating(connection: Connection, owner: Owner, own_account: str) -> dict[str, Any]:
     """The MutatingWebhookConfiguration that stamps who proposed and who signed."""
-    rules = [_rule((_CREATE,), "remediationproposals", "signoffs")]
+    rules = [_our_rule((_CREATE,), "remediationproposals", "signoffs")]
     webhook = _webhook("stamp.kinds.cutline.dev", connection, "kinds/mutate", rules, _not_own(own_account))
     webhook |= {"sideEffects": "None", "reinvocationPolicy": "Never"}
     return _configuration("MutatingWebhookConfiguration", OUR_KINDS, owner, [webhook])
@@ -77,9 +78,9 @@ def kinds_mutating(connection: Connection, owner: Owner, own_account: str) -> di
 def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> dict[str, Any]:
     """The ValidatingWebhookConfiguration that keeps our own kinds and objects from being tampered with."""
     rules = [
-        _rule((_CREATE, _UPDATE, _DELETE), "remediationproposals", "signoffs", "admittedchanges"),
-        _rule((_CREATE, _UPDATE), "reversibilitypolicies"),
-        _rule(
+        _our_rule((_CREATE, _UPDATE, _DELETE), "remediationproposals", "signoffs", "admittedchanges"),
+        _our_rule((_CREATE, _UPDATE), "reversibilitypolicies"),
+        _our_rule(
             (_UPDATE,),
             "remediationproposals/status",
             "admittedchanges/status",
@@ -88,16 +89,16 @@ def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> 
     ]
     guard = _webhook("guard.kinds.cutline.dev", connection, "kinds/validate", rules, _not_own(own_account))
     others = [
-        _webhook(f"{name}.kinds.cutline.dev", connection, "kinds/validate", [rule], [condition])
-        for name, rule, condition in (
+        _webhook(f"{name}.kinds.cutline.dev", connection, "kinds/validate", [asked], [condition])
+        for name, asked, condition in (
             # Where a quota leaves no room for a rejection, nobody can object.
-            ("quotas", _rule_of("", "v1", (_CREATE, _UPDATE), "resourcequotas"), conditions.COUNTS_OUR_KINDS),
+            ("quotas", rule("", "v1", (_CREATE, _UPDATE), "resourcequotas"), conditions.COUNTS_OUR_KINDS),
             # What is enforced is the status.
-            ("usage", _rule_of("", "v1", (_UPDATE,), "resourcequotas/status"), conditions.SAYS_IT_COUNTS_OUR_KINDS),
+            ("usage", rule("", "v1", (_UPDATE,), "resourcequotas/status"), conditions.SAYS_IT_COUNTS_OUR_KINDS),
             # A definition that is not served any more takes every rejection with it.
             (
                 "definitions",
-                _rule_for(kinds.DEFINITION, (_UPDATE,), "customresourcedefinitions/status"),
+                rule_for(kinds.DEFINITION, (_UPDATE,), "customresourcedefinitions/status"),
                 conditions.OUR_DEFINITIONS_BY_OTHERS,
             ),
         )
@@ -130,21 +131,21 @@ def _gated() -> Iterable[_Gated]:
     the webhook would not be asked when the label is taken away.
     """
     workloads = [kind for kind in KINDS if kind.role is Role.WORKLOAD]
-    changes = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(kind.resource for kind in workloads))
-    scales = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/scale" for kind in workloads if kind.scales))
-    deletes = _rule_for(kinds.POD, (_DELETE,), "pods")
-    evictions = _rule_for(kinds.POD, (_CREATE,), "pods/eviction")
-    labels = _rule_for(kinds.POD, (_UPDATE,), "pods")
-    nodes = _rule_for(kinds.NODE, (_UPDATE, _DELETE), kinds.NODE.resource)
-    namespaces = _rule_for(kinds.NAMESPACE, (_UPDATE,), kinds.NAMESPACE.resource)
+    changes = rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(kind.resource for kind in workloads))
+    scales = rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/scale" for kind in workloads if kind.scales))
+    deletes = rule_for(kinds.POD, (_DELETE,), "pods")
+    evictions = rule_for(kinds.POD, (_CREATE,), "pods/eviction")
+    labels = rule_for(kinds.POD, (_UPDATE,), "pods")
+    nodes = rule_for(kinds.NODE, (_UPDATE, _DELETE), kinds.NODE.resource)
+    namespaces = rule_for(kinds.NAMESPACE, (_UPDATE,), kinds.NAMESPACE.resource)
     # These subresources keep their hands off spec, but let labels through (verified: 1.37); and what
     # they report of pods and nodes is believed by controllers.
-    workload_status = _rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/status" for kind in workloads))
-    pod_status = _rule_for(kinds.POD, (_UPDATE,), "pods/status")
-    node_status = _rule_for(kinds.NODE, (_UPDATE,), "nodes/status")
-    namespace_ends = _rule_for(kinds.NAMESPACE, (_UPDATE,), "namespaces/status", "namespaces/finalize")
-    policies = _rule_for(kinds.POLICY, (_UPDATE, _DELETE), kinds.POLICY.resource)
-    definitions = _rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)
+    workload_status = rule_for(kinds.DEPLOYMENT, (_UPDATE,), *(f"{kind.resource}/status" for kind in workloads))
+    pod_status = rule_for(kinds.POD, (_UPDATE,), "pods/status")
+    node_status = rule_for(kinds.NODE, (_UPDATE,), "nodes/status")
+    namespace_ends = rule_for(kinds.NAMESPACE, (_UPDATE,), "namespaces/status", "namespaces/finalize")
+    policies = rule_for(kinds.POLICY, (_UPDATE, _DELETE), kinds.POLICY.resource)
+    definitions = rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)
     return (
         _Gated("workloads", (changes,), conditions.WORKLOAD_CHANGES),
         _Gated("scales", (scales,), conditions.FEWER_REPLICAS),
@@ -181,22 +182,8 @@ def _is_about(rule: Mapping[str, Any], row: ExemptIdentity) -> bool:
     )
 
 
-def _rule_for(kind: Kind, operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
-    return _rule_of(kind.group, kind.version, operations, *resources)
-
-
-def _rule_of(group: str, version: str, operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
-    return {
-        "apiGroups": [group],
-        "apiVersions": [version],
-        "operations": [operation.value for operation in operations],
-        "resources": list(resources),
-        "scope": "*",
-    }
-
-
-def _rule(operations: tuple[Operation, ...], *resources: str) -> dict[str, Any]:
-    return _rule_for(kinds.POLICY, operations, *resources)
+def _our_rule(operations: Operations, *resources: str) -> dict[str, Any]:
+    return rule_for(kinds.POLICY, operations, *resources)
 
 
 def _webhook(

@@ -11,7 +11,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from cutline_operator.certificate_reading import names_of, read_bundle, read_serving, signers_in
 from cutline_operator.certificate_store import Stored
-from cutline_operator.certificate_trial import shake_hands, trusting
+from cutline_operator.certificate_trial import trusting, try_serving
 from cutline_operator.certificates import AUTHORITY_LIFETIME, SERVING_LIFETIME, issue, make_authority, read_pair
 from cutline_operator.own_authority import SERVING_RENEWED_AT, is_due
 from cutline_operator.webhook_configurations import configured_by
@@ -74,9 +74,9 @@ def test_python_in_its_strict_mode_is_content() -> None:
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         return context
 
-    shake_hands(SERVING.serving, strict(AUTHORITY.certificate_pem), "webhook.example")
+    try_serving(SERVING.serving, strict(AUTHORITY.certificate_pem), "webhook.example")
     with pytest.raises(ssl.SSLCertVerificationError):
-        shake_hands(SERVING.serving, strict(make_authority(NOW).certificate_pem), "webhook.example")
+        try_serving(SERVING.serving, strict(make_authority(NOW).certificate_pem), "webhook.example")
 
 
 def test_pairs_are_read_only_where_key_and_certificate_belong_together() -> None:

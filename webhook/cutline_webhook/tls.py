@@ -4,14 +4,11 @@ A replaced certificate is used from the next handshake on; connections that are 
 """
 
 import hashlib
-import os
 import ssl
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+
+from cutline.kube.tls import load_pair, shake_hands
 
 # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python gives no name.
 _IGNORE_VALIDITY: Final = 0x200000
@@ -62,62 +59,27 @@ def replace_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes)
     `BadCertificate`, and the context then serves what it served before.
     """
     trial = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with _as_file(certificate.rstrip() + b"\n" + key) as path:
-        try:
-            trial.load_cert_chain(path, password=_no_password)
-            served = _handshake(trial, certificate)
-            context.load_cert_chain(path, password=_no_password)
-        except (OSError, ValueError) as error:
-            raise BadCertificate(f"the certificate cannot be served: {error}") from error
+    try:
+        load_pair(trial, certificate, key)
+        served = _tried(trial, certificate)
+        load_pair(context, certificate, key)
+    except (OSError, ValueError) as error:
+        raise BadCertificate(f"the certificate cannot be served: {error}") from error
     return served
 
 
-def _handshake(server_context: ssl.SSLContext, certificate: bytes) -> ServedCertificate:
-    """Shake hands with ourselves over memory, which also makes Python decode the certificate."""
-    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client_context.check_hostname = False
-    client_context.load_verify_locations(cadata=certificate.decode("ascii"))
-    client_context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _IGNORE_VALIDITY
-    upward, downward = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = client_context.wrap_bio(downward, upward)
-    server = server_context.wrap_bio(upward, downward, server_side=True)
-    for side in (client, server, client):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    decoded, encoded = client.getpeercert(), client.getpeercert(binary_form=True)
+def _tried(server: ssl.SSLContext, certificate: bytes) -> ServedCertificate:
+    """What our own client gets to see, which also makes Python decode the certificate."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.load_verify_locations(cadata=certificate.decode("ascii"))
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _IGNORE_VALIDITY
+    connection = shake_hands(server, client)
+    decoded, encoded = connection.getpeercert(), connection.getpeercert(binary_form=True)
     if not decoded or encoded is None:
-        raise ValueError("it does not complete a handshake")
+        raise ValueError("it presents no certificate")
     return ServedCertificate(
         not_after=float(ssl.cert_time_to_seconds(str(decoded["notAfter"]))),
         names=tuple(str(entry[1]) for entry in decoded.get("subjectAltName", ())),
         sha256=hashlib.sha256(encoded).hexdigest(),
     )
-
-
-def _no_password() -> str:
-    """Answer in place of the terminal, where OpenSSL would otherwise wait for a passphrase."""
-    raise ValueError("the key is encrypted")
-
-
-@contextmanager
-def _as_file(content: bytes) -> Iterator[str]:
-    """A path under which OpenSSL finds `content`, readable by this user alone, gone afterwards.
-
-    Where the system can, it is a file in memory: then no key touches a disk, and a container with a
-    read-only root needs no volume for it.
-    """
-    if sys.platform == "linux":
-        descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
-        try:
-            with os.fdopen(os.dup(descriptor), "wb") as file:
-                file.write(content)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-    else:
-        with tempfile.NamedTemporaryFile() as file:  # mode 0600
-            file.write(content)
-            file.flush()
-            yield file.name
