@@ -16,7 +16,6 @@ from cutline_testbed.cutline_processes import CutlineProcesses, account_kubeconf
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.gate import GATE_PATH, NAMESPACE
 from cutline_testbed.helm import install_chart
-from cutline_testbed.images import ensure_images
 from cutline_testbed.interrupts import undisturbed
 from cutline_testbed.node.real_nodes import RealNodes
 from cutline_testbed.ports import HOST, choose_ports
@@ -56,7 +55,7 @@ def install(testbed: Testbed) -> None:
 
 def _install_pods(testbed: Testbed, nodes: RealNodes) -> None:
     """The chart's defaults, but for who is human here; the images go to the nodes, for there is no registry."""
-    archives = ensure_images(testbed.report)
+    archives = testbed.images
     for node in nodes.nodes:
         node.load_images((archives.webhook, archives.operator))
     testbed.report.say("installing Cutline")

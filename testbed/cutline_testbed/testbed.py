@@ -20,7 +20,7 @@ from typing import Any
 from cutline_testbed import components, identities, nodes, paths, state
 from cutline_testbed.control_plane import ControlPlane
 from cutline_testbed.errors import TestbedError
-from cutline_testbed.images import ensure_images
+from cutline_testbed.images import ImageArchives, ensure_images
 from cutline_testbed.interrupts import undisturbed
 from cutline_testbed.kube_api import KubeApi
 from cutline_testbed.layout import Layout
@@ -55,6 +55,7 @@ class Testbed:
         self.report = report if report is not None else Report()
         self._toolchain: Toolchain | None = None
         self._node_tools: NodeTools | None = None
+        self._images: ImageArchives | None = None
         self._clients: dict[str, KubeApi] = {}
 
     @property
@@ -74,6 +75,13 @@ class Testbed:
         if self._node_tools is None:
             self._node_tools = ensure_tools(self.report)
         return self._node_tools
+
+    @property
+    def images(self) -> ImageArchives:
+        """What real nodes run of ours, as the sources are when they are first asked for; that may build it."""
+        if self._images is None:
+            self._images = ensure_images(self.report)
+        return self._images
 
     @property
     def real_nodes(self) -> RealNodes | None:
@@ -154,7 +162,7 @@ class Testbed:
         wanted = options or (remembered.options if remembered else Options())
         if wanted.real_nodes:
             ensure_requirements(self.report)
-            _ = self.node_tools
+            _ = self.node_tools, self.images
         with self.locked():
             remembered = state.load(self.layout.folder)
             if remembered is not None and self._all_ready(remembered):
@@ -256,8 +264,7 @@ class Testbed:
 
     def _join(self, real: RealNodes, prepared: State) -> None:
         self.report.say(f"starting {' and '.join(node.name for node in real.nodes)}")
-        archives = [ensure_images(self.report).pause]
-        real.start_runtimes(self._issuer(prepared), self.layout.pki / "ca.crt", archives)
+        real.start_runtimes(self._issuer(prepared), self.layout.pki / "ca.crt", [self.images.pause])
         for node in real.nodes:
             node.tag_image(PAUSE_IMAGE, *EXAMPLE_IMAGES)
         real.join(self.api())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from cutline_testbed.debian import ensure_packages, missing_packages
@@ -17,6 +16,7 @@ from cutline_testbed.errors import TestbedError
 from cutline_testbed.node import cgroups
 from cutline_testbed.node.commands import succeeds
 from cutline_testbed.node.configs import CNI_PLUGINS
+from cutline_testbed.privileges import missing_privileges
 from cutline_testbed.report import Report
 
 # Program -> the Debian package it is in.
@@ -45,9 +45,9 @@ _OVERLAY = "the kernel has no overlay file system (module overlay)"
 
 def ensure_requirements(report: Report) -> None:
     """Return if a real node can run here, after installing packages that are missing."""
-    platform = missing_platform()
-    if platform:
-        raise TestbedError(_said(platform))
+    reason = _missing_privileges()
+    if reason:
+        raise TestbedError(_said([reason]))
     packages = needed_packages()
     if packages:
         ensure_packages(packages, report)
@@ -58,9 +58,9 @@ def ensure_requirements(report: Report) -> None:
 
 def missing() -> list[str]:
     """All that stands against a real node here and that we could not install ourselves."""
-    platform = missing_platform()
-    if platform:
-        return platform
+    reason = _missing_privileges()
+    if reason:
+        return [reason]
     packages = missing_packages(needed_packages())
     if packages:
         # Without them the kernel cannot be tried; they can be installed only where there is apt-get.
@@ -68,13 +68,8 @@ def missing() -> list[str]:
     return missing_kernel_parts()
 
 
-def missing_platform() -> list[str]:
-    found = []
-    if sys.platform != "linux":
-        found.append(f"a real node needs Linux; this is {sys.platform}")
-    elif os.geteuid() != 0:
-        found.append("a real node needs root: it makes namespaces, control groups and network interfaces")
-    return found
+def _missing_privileges() -> str | None:
+    return missing_privileges("a real node", "makes namespaces, control groups and network interfaces")
 
 
 def needed_packages() -> list[str]:
