@@ -1,16 +1,18 @@
 """The same sources give the same image, byte by byte, however often and whenever they are built."""
 
 import hashlib
-import shutil
 import tarfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cutline_testbed import paths
-from cutline_testbed.images import ensure_images, store
+from cutline_testbed.images import ImageArchives, store
 from cutline_testbed.images.archive import layer_files, read_image
-from cutline_testbed.images.builder import COMPONENTS, lock_of, order_of, recipe_of
+from cutline_testbed.images.builder import COMPONENTS, inputs_of, lock_of, order_of, recipe_of
+from cutline_testbed.images.provenance import version_of
 from cutline_testbed.images.wheels import ensure_wheels
 from cutline_testbed.images.workshop import Workshop
 from cutline_testbed.locks import exclusive
@@ -18,28 +20,18 @@ from cutline_testbed.report import Report
 
 pytestmark = pytest.mark.images
 
-TAG = "twice"
-
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy that nobody edits between the two builds."""
-    copy = tmp_path_factory.mktemp("sources")
-    root = paths.checkout_root()
-    for name in ("pyproject.toml", ".dockerignore", "requirements", "src", "images", *COMPONENTS):
-        if (root / name).is_dir():
-            shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(root / name, copy / name)
-    return copy
-
-
-def built_anew(component: str, sources: Path, archive: Path) -> None:
-    """From the beginning, in folders of its own; the store of images is not asked."""
-    report = Report()
-    order = order_of(component, sources, TAG)
+def again(built: ImageArchives, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Built from the beginning, in folders of their own, while those of the store may be of yesterday."""
+    folder, root, report = tmp_path_factory.mktemp("again"), paths.checkout_root(), Report()
+    archives = {component: folder / f"{component}.tar" for component in COMPONENTS}
     with exclusive(store.store_dir() / ".lock", "building images", report), Workshop(report) as workshop:
-        workshop.build(recipe_of(order, ensure_wheels(lock_of(order), report)), archive)
+        for component, archive in archives.items():
+            order = order_of(component, root, version_of(root))
+            copied = replace(order, source=workshop.snapshot(root, inputs_of(component)))
+            workshop.build(recipe_of(copied, ensure_wheels(lock_of(order), report)), archive)
+    return archives
 
 
 def files(archive: Path) -> dict[str, tuple[float, str]]:
@@ -53,14 +45,11 @@ def digest(layer: tarfile.TarFile, entry: tarfile.TarInfo) -> str:
     return "" if content is None else hashlib.sha256(content.read()).hexdigest()
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
 def test_a_second_build_gives_the_same_layers_and_the_same_configuration(
-    component: str, sources: Path, tmp_path: Path
+    component: str, built: ImageArchives, again: Mapping[str, Path]
 ) -> None:
-    once, again = ensure_images(Report(), source=sources, tag=TAG).archive(component), tmp_path / "again.tar"
-    built_anew(component, sources, again)
-    first, second = read_image(once), read_image(again)
-    assert files(once) == files(again)
+    first, second = read_image(built.archive(component)), read_image(again[component])
+    assert files(built.archive(component)) == files(again[component])
     assert first.layers == second.layers
     assert first.config == second.config
     assert first.digest == second.digest
