@@ -32,7 +32,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cutline"))
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this machine cannot run, rather than skip it one by one; retry what meets a busy cluster, once.
 
-    A retry is printed as such. Tests that need no cluster are never retried.
+    Why is printed at the end. Tests that need no cluster are never retried.
     """
     for item in items:
         if item.get_closest_marker("e2e") or item.get_closest_marker("node"):
@@ -50,6 +50,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """The lines about what is left out."""
     return config.stash.get(_LEFT_OUT, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why a test was run again: a failure that went away is a failure all the same."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"run again: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
 
 
 @pytest.fixture(scope="session")
