@@ -1,6 +1,7 @@
 """What signals do to a command of ours: they end it in order, once.
 
-It refuses to act outside the main thread, where Python delivers no signals.
+It refuses to act outside the main thread, where Python delivers no signals, and on signals that whoever
+started us wants ignored (`nohup`, a shell's background job).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def end_on_signals() -> None:
         raise KeyboardInterrupt
 
     for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, interrupt)
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, interrupt)
 
 
 @contextmanager
@@ -31,7 +33,8 @@ def deferred() -> Iterator[None]:
         yield
         return
     pending: list[int] = []
-    before = {signum: signal.signal(signum, lambda number, frame: pending.append(number)) for signum in ENDING}
+    heeded = [signum for signum in ENDING if signal.getsignal(signum) is not signal.SIG_IGN]
+    before = {signum: signal.signal(signum, lambda number, frame: pending.append(number)) for signum in heeded}
     try:
         yield
     finally:

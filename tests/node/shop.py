@@ -72,11 +72,7 @@ class Shop:
             _workload("Deployment", IDLE, free, 0, here),
             _config_map(gated),
             _config_map(free),
-            {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": {"name": "leader", "namespace": free},
-            },
+            _lease(free),
         ).must_pass()
         cluster.rolled_out(gated, f"deployment/{GUARDED}")
         # A second revision, so that there is one to roll back to.

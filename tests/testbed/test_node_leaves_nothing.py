@@ -125,5 +125,16 @@ def test_a_start_that_is_cut_short_leaves_nothing(testbed: Testbed, moment: str,
 
 
 def _process(testbed: Testbed, command: str, *more: str) -> "subprocess.Popen[str]":
-    argv = [sys.executable, "-m", "cutline_testbed", command, "--name", testbed.name, *more]
+    # A shell lets its background jobs ignore Ctrl-C, and what they start inherits that: these tests, say.
+    argv = [
+        "env",
+        "--default-signal=INT",
+        sys.executable,
+        "-m",
+        "cutline_testbed",
+        command,
+        "--name",
+        testbed.name,
+        *more,
+    ]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
