@@ -35,8 +35,13 @@ def test_what_was_to_be_ignored_stays_so() -> None:
 @pytest.mark.parametrize("signum", ENDING)
 def test_an_interrupt_waits_for_a_moment_that_must_not_be_cut(signum: signal.Signals) -> None:
     signal.signal(signum, signal.default_int_handler)
-    done = False
-    with pytest.raises(KeyboardInterrupt), deferred():
-        signal.raise_signal(signum)
-        done = True
+    done: list[str] = []
+
+    def moment() -> None:
+        with deferred():
+            signal.raise_signal(signum)
+            done.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        moment()
     assert done
