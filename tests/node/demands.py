@@ -14,7 +14,8 @@ class Allowed:
     """The costs that a disturbance may have. Unsigned changes are never among them."""
 
     failover: bool = False
-    """A replica dies without notice: until the Service knows, requests for a verdict may meet it."""
+    """A replica dies or stands still without notice: until the Service knows and the connections to it are closed,
+    requests for a verdict may meet it."""
     down: bool = False
     """No replica is left for a while: whatever may be gated stops, the rest must not."""
     api: bool = False

@@ -4,6 +4,7 @@ Alive means: its process runs, and its own probe answers that it is ready. Neith
 status nor the pod's condition is believed, both are later than the truth.
 """
 
+import enum
 import http.client
 import threading
 import time
@@ -17,11 +18,21 @@ EVERY_S = 0.1
 PROBE_S = 1.0
 
 
+class Health(enum.Enum):
+    """What a replica's own probe shows."""
+
+    READY = "ready"
+    UNREADY = "unready"
+    SILENT = "silent"
+    """Nothing answers what its sockets take: connections to it that are open stay open."""
+
+
 class Replicas(Protocol):
     """Whatever runs the webhook."""
 
     def look(self) -> tuple[int, int]:
-        """How many replicas are alive, and how many dead ones the Service leads to."""
+        """How many replicas are alive, and how many dead ones requests may still be led to: by the Service, or by
+        a connection that the API server has kept."""
         ...
 
     def reach_api(self) -> bool:
@@ -64,13 +75,17 @@ class Sampler:
             self._ended.wait(EVERY_S)
 
 
-def is_ready(host: str, port: int) -> bool:
+def health(host: str, port: int) -> Health:
     """The probe's own answer, or none in time."""
     connection = http.client.HTTPConnection(host, port, timeout=PROBE_S)
     try:
+        connection.connect()
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
+        return Health.READY if connection.getresponse().status == 200 else Health.UNREADY
+    except TimeoutError:
+        # Without a connection nobody was there, and the machine that should be is gone or going.
+        return Health.SILENT if connection.sock is not None else Health.UNREADY
     except (OSError, http.client.HTTPException):
-        return False
+        return Health.UNREADY
     finally:
         connection.close()

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.node.callers import Caller, Request
-from tests.node.lifelines import PROBE_S, is_ready
+from tests.node.lifelines import PROBE_S, Health, health
 from tests.node.tally import Kind
 from tests.node.vantage import vantages
 
@@ -38,20 +38,16 @@ class PodReplicas:
         self._led_to: set[str] = set()
 
     def look(self) -> tuple[int, int]:
-        """How many replicas answer that they are ready, and how many dead ones the Service leads to."""
+        """How many replicas answer that they are ready, and how many others requests may still be led to."""
         pods, slices = self._list(_PODS), self._list(_SLICES)
         if pods is not None and slices is not None:
             self._hosts = {pod["status"]["podIP"] for pod in pods if pod.get("status", {}).get("podIP")}
             self._led_to = {address for entry in slices for address in _addresses(entry)}
         known = sorted(self._hosts | self._led_to)
-        alive = {
-            host
-            for host, ready in zip(
-                known, self._probes.map(lambda host: is_ready(host, METRICS_PORT), known), strict=True
-            )
-            if ready
-        }
-        return len(alive), len(self._led_to - alive)
+        found = dict(zip(known, self._probes.map(lambda host: health(host, METRICS_PORT), known), strict=True))
+        alive = {host for host, state in found.items() if state is Health.READY}
+        silent = {host for host, state in found.items() if state is Health.SILENT}
+        return len(alive), len((self._led_to | silent) - alive)
 
     def reach_api(self) -> bool:
         """From every node that is running: a proxy may know of the API server later than we do."""

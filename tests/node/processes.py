@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cutline_testbed import CutlineProcesses
 from tests.node.callers import Caller
-from tests.node.lifelines import PROBE_S, is_ready
+from tests.node.lifelines import PROBE_S, Health, health
 
 
 class OneProcess:
@@ -24,7 +24,7 @@ class OneProcess:
         pid = self.processes.webhook.pid()
         if pid is None or _is_stopped(pid):
             return 0, 0
-        return int(is_ready("127.0.0.1", self.processes.testbed.state.ports["webhook-metrics"])), 0
+        return int(health("127.0.0.1", self.processes.testbed.state.ports["webhook-metrics"]) is Health.READY), 0
 
 
 def _is_stopped(pid: int) -> bool:

@@ -38,7 +38,7 @@ class Service(enum.Enum):
     """What the webhook's Service led to at one moment."""
 
     SERVING = "serving"  # Every replica that it leads to is alive.
-    FAILING_OVER = "failing over"  # It still leads to a dead one, beside one that is alive.
+    FAILING_OVER = "failing over"  # It, or a kept connection, still leads to a dead one, beside one that is alive.
     CUT_OFF = "cut off"  # Replicas are alive, and the API server does not answer them.
     DOWN = "down"  # None is alive.
 
@@ -57,7 +57,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many replicas were alive at one moment, how many dead ones the Service led to, and the API server."""
+    """How many replicas were alive at one moment, how many dead ones were still led to, and the API server."""
 
     at: float
     alive: int
