@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import kopf
 
+from cutline_operator import logs
 from cutline_operator.index import Kind
 
 EVERYWHERE: Final = (Kind.PROPOSAL, Kind.SIGNOFF, Kind.POLICY)
@@ -25,7 +26,9 @@ IN_OUR_NAMESPACE: Final = (Kind.ADMITTED_CHANGE,)
 Deliver = Callable[[Kind, str | None, Any], None]
 """Takes what happened (ADDED, MODIFIED, DELETED; None for what was there) to which object."""
 
-_END_SECONDS: Final = 5.0
+# Kopf waits five seconds for tasks that its own end has robbed of their credentials. Nothing of ours is in them:
+# no handler has anything to finish, and the thread ends with the process.
+_END_SECONDS: Final = 1.0
 
 
 async def watch(kinds: Sequence[Kind], namespace: str | None, deliver: Deliver) -> None:
@@ -50,6 +53,7 @@ async def watch(kinds: Sequence[Kind], namespace: str | None, deliver: Deliver) 
         error = await asyncio.shield(ended)
         raise RuntimeError("Kopf ended by itself") from error
     finally:
+        logs.hush_kopf()
         stop.set()
         await asyncio.wait((ended,), timeout=_END_SECONDS)
 

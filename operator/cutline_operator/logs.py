@@ -4,7 +4,10 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+_KOPF: Final = "kopf"
+_KOPF_RUNNING: Final = "kopf._core.reactor.running"
 
 
 class JsonLines(logging.Formatter):
@@ -29,10 +32,16 @@ def configure(level: int = logging.INFO) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # One line for each request it sends and each object it sees would bury what matters.
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger(_KOPF).setLevel(logging.WARNING)
     # It warns that it does not take the signals, which is why it has a thread of its own.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    logging.getLogger(_KOPF_RUNNING).setLevel(logging.ERROR)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+
+
+def hush_kopf() -> None:
+    """Before it is ended: what it was doing then fails, and that is no error."""
+    for name in (_KOPF, _KOPF_RUNNING):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class OnChange:
