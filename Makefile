@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PERSONA ?= admin
 TESTBED_NAME ?= $(if $(filter node,$(CLUSTER)),node,default)
+# Tests that need no cluster side by side, those of one cluster one after the other.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 CODE := src operator webhook cli testbed tests bench demo hack images
 
 .PHONY: help demo test test-node unit e2e images bench testbed testbed-env testbed-down lint fmt generate verify lock clean
@@ -31,9 +33,9 @@ demo: $(STAMP) ## see an agent refused, a human sign, and the change let through
 test: $(STAMP) ## everything: unit, property, contract, architecture and end-to-end tests
 	@$(BIN)/python -u -m cutline_testbed toolchain
 	@if why=$$($(BIN)/python -m cutline_testbed node-check); then \
-		$(BIN)/python -m pytest -m 'not node and not anywhere' && $(MAKE) --no-print-directory test-node; \
+		$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not node and not anywhere' && $(MAKE) --no-print-directory test-node; \
 	else \
-		$(BIN)/python -m pytest -m 'not node' && echo "the tests on real nodes were not run: $${why//$$'\n'/; }"; \
+		$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not node' && echo "the tests on real nodes were not run: $${why//$$'\n'/; }"; \
 	fi
 
 test-node: $(STAMP) ## the end-to-end tests with Cutline in pods of real nodes, and what only such nodes show (root, Linux)
@@ -41,11 +43,11 @@ test-node: $(STAMP) ## the end-to-end tests with Cutline in pods of real nodes, 
 	@CUTLINE_E2E_CLUSTER=node $(BIN)/python -m pytest -m 'node or anywhere'
 
 unit: $(STAMP) ## only the tests that need no API server
-	@$(BIN)/python -m pytest -m 'not e2e and not node'
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not e2e and not node'
 
 e2e: $(STAMP) ## only the tests that talk to a real API server
 	@$(BIN)/python -u -m cutline_testbed toolchain
-	@$(BIN)/python -m pytest -m 'e2e and not node'
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'e2e and not node'
 
 images: $(STAMP) ## build the container images, and write them with their lists of software to dist/ (needs root)
 	@$(BIN)/python -u -m cutline_testbed images

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,7 +14,9 @@ from cutline_testbed import Testbed, programs
 from cutline_testbed.images import can_build_images
 from cutline_testbed.report import Report
 from cutline_testbed.toolchain import Toolchain, ensure_programs
+from tests import printed
 from tests.e2e.fixtures import cluster, standing_cluster
+from tests.printed import section
 
 # One for all tests of a session, wherever they stand.
 __all__ = ["cluster", "standing_cluster"]
@@ -21,7 +24,8 @@ __all__ = ["cluster", "standing_cluster"]
 BARE = "bare-tests"
 # Marker -> why tests that carry it cannot run on this machine, or None. They are left out, and one line says so.
 _NEEDS: dict[str, Callable[[], str | None]] = {"images": can_build_images}
-_LEFT_OUT = pytest.StashKey[list[str]]()
+# Fixture -> the tests that ask for it share a cluster and take turns, so one process runs them all.
+_SHARED = {"standing_cluster": "cluster", "bare_admin_kubeconfig": "bare"}
 
 # Example by example the machine may be busy with something else; the suite has its own time limit.
 settings.register_profile("cutline", deadline=None, max_examples=60)
@@ -32,28 +36,51 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cutline"))
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this machine cannot run, rather than skip it one by one; retry what meets a busy cluster, once.
 
-    Why is printed at the end. Tests that need no cluster are never retried.
+    Why is printed at the end. Tests that need no cluster are never retried, and run side by side.
     """
     for item in items:
         if item.get_closest_marker("e2e") or item.get_closest_marker("node"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    said = config.stash.setdefault(_LEFT_OUT, [])
+        group = _group(item)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+    said = section(config, "not run here")
     for marker, why_not in _NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = why_not() if marked else None
         if reason is not None:
             config.hook.pytest_deselected(items=marked)
             items[:] = [item for item in items if item not in marked]
-            said.append(f"not run here: {len(marked)} tests marked {marker}: {reason}")
+            said.append(f"{len(marked)} tests marked {marker}: {reason}")
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """The lines about what is left out."""
-    return config.stash.get(_LEFT_OUT, [])
+def _group(item: pytest.Item) -> str | None:
+    """What must run in one process, one after the other."""
+    fixtures = getattr(item, "fixturenames", ())
+    shared = next((group for name, group in _SHARED.items() if name in fixtures), None)
+    if shared is not None:
+        return shared
+    if item.get_closest_marker("images"):
+        return "images"
+    return item.path.stem if item.get_closest_marker("e2e") or item.get_closest_marker("node") else None
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Why a test was run again: a failure that went away is a failure all the same."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker sends what its tests have to say."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        printed.send(session.config, output)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """And the process that prints takes it."""
+    printed.receive(node.config, getattr(node, "workeroutput", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What tests have to say, and why one was run again: a failure that went away is a failure all the same."""
+    printed.show(config, terminalreporter)
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"run again: {report.nodeid}")
         terminalreporter.line(report.longreprtext)

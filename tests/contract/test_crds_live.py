@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
-import shutil
 import subprocess
 import time
 import uuid
@@ -143,32 +141,9 @@ class Kubectl:
 
 
 @pytest.fixture(scope="session")
-def crds_kubeconfig(request: pytest.FixtureRequest) -> Path:
-    given = os.environ.get("CUTLINE_TEST_KUBECONFIG")
-    if given:
-        return Path(given)
-    try:
-        path = request.getfixturevalue("bare_admin_kubeconfig")
-    except pytest.FixtureLookupError:
-        pytest.skip("no API server: set CUTLINE_TEST_KUBECONFIG")
-    return Path(path)
-
-
-@pytest.fixture(scope="session")
-def crds_kubectl(request: pytest.FixtureRequest) -> str:
-    try:
-        return str(request.getfixturevalue("kubectl_path"))
-    except pytest.FixtureLookupError:
-        found = os.environ.get("CUTLINE_TEST_KUBECTL") or shutil.which("kubectl")
-    if found is None:
-        pytest.skip("no kubectl on PATH: set CUTLINE_TEST_KUBECTL")
-    return found
-
-
-@pytest.fixture(scope="session")
-def kubectl(crds_kubeconfig: Path, crds_kubectl: str) -> Iterator[Kubectl]:
+def kubectl(bare_admin_kubeconfig: Path, kubectl_path: Path) -> Iterator[Kubectl]:
     """kubectl as an administrator in a namespace of its own, with the definitions in force."""
-    run = Kubectl(crds_kubectl, crds_kubeconfig, f"crd-{uuid.uuid4().hex[:8]}")
+    run = Kubectl(str(kubectl_path), bare_admin_kubeconfig, f"crd-{uuid.uuid4().hex[:8]}")
     run.ok("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     names = [f"{plural}.cutline.dev" for plural in KINDS]
     run.ok("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)

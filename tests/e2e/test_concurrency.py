@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cutline_testbed import CutlineProcesses, Options, Testbed, install
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, Login, await_true, scale_down, signoff
+from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, Login, scale_down, signoff
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
@@ -31,7 +31,6 @@ def pair() -> Iterator[Cluster]:
         testbed.start(Options(api_servers=2, nodes=1))
         install(testbed)
         cluster = Cluster(testbed, CutlineProcesses(testbed))
-        await_true(lambda: bool(cluster.get("revpol", "production")), "the starter policy was made")
         cluster.await_line("production", "seed-line")
         # Resource versions of records are then the order in which they were stored: nobody edits them.
         cluster.processes.stop_operator()

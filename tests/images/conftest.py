@@ -7,6 +7,7 @@ from cutline_testbed.images.archive import contents_of
 from cutline_testbed.images.builder import COMPONENTS
 from cutline_testbed.report import Report
 from tests.images.sizes import Contents, contents_from
+from tests.printed import section
 
 
 @pytest.fixture(scope="session")
@@ -15,13 +16,13 @@ def built() -> ImageArchives:
     return ensure_images(Report())
 
 
-@pytest.fixture(scope="session", params=COMPONENTS)
+@pytest.fixture(scope="module", params=COMPONENTS)
 def component(request: pytest.FixtureRequest) -> str:
     """One after the other."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def contents(built: ImageArchives, component: str) -> Contents:
     """What the image says that it consists of."""
     told = contents_of(built.archive(component))
@@ -29,19 +30,7 @@ def contents(built: ImageArchives, component: str) -> Contents:
     return contents_from(told)
 
 
-_FIGURES = pytest.StashKey[list[str]]()
-
-
 @pytest.fixture(scope="session")
 def figures(pytestconfig: pytest.Config) -> list[str]:
-    """Filled by the tests, printed when all are done."""
-    return pytestconfig.stash.setdefault(_FIGURES, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What was measured: a machine under load says little, one at rest what the docs say."""
-    lines = config.stash.get(_FIGURES, [])
-    if lines:
-        terminalreporter.section("the images at work")
-        for line in lines:
-            terminalreporter.line(line)
+    return section(pytestconfig, "the images at work")
