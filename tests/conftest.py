@@ -55,6 +55,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             said.append(f"{len(marked)} tests marked {marker}: {reason}")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In a process beside others, see that groups are kept together: tests of one cluster would meet in it."""
+    if not hasattr(session.config, "workerinput"):
+        return
+    torn = [item.nodeid for item in session.items if (group := _group(item)) and not item.nodeid.endswith(f"@{group}")]
+    if torn:
+        raise pytest.UsageError(f"pytest-xdist tells no groups apart here: use `--dist loadgroup` ({torn[0]})")
+
+
 def _group(item: pytest.Item) -> str | None:
     """What must run in one process, one after the other."""
     fixtures = getattr(item, "fixturenames", ())
