@@ -292,16 +292,29 @@ class Cluster:
         """A fresh namespace, labelled for the starter policy unless told otherwise."""
         name = f"shop-{secrets.token_hex(3)}"
         labels = {"cutline.dev/line": line} if line else {}
-        self.apply("admin", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        self.send("admin", "POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}}).must_pass()
         self.namespaces.append(name)
-        await_true(lambda: bool(self.get("serviceaccount", "default", name)), f"{name} has its service account")
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        await_true(lambda: self.send("admin", "GET", account).passed, f"{name} has its service account")
         return name
 
     def deployment(self, namespace: str, name: str = "checkout", *, replicas: int = 4, images: int = 1) -> None:
-        """A Deployment that runs, after as many revisions as `images` says."""
-        self.kubectl(
-            "admin", "create", "deployment", name, "-n", namespace, "--image=shop:v1", f"--replicas={replicas}"
-        ).must_pass()
+        """A Deployment that runs, after as many revisions as `images` says.
+
+        Its new pods start all at once: what a test waits for is not how a rollout goes.
+        """
+        labels = {"app": name}
+        spec = {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "shop", "image": "shop:v1"}]},
+            },
+        }
+        tree = {"metadata": {"name": name, "labels": labels}, "spec": spec}
+        self.send("admin", "POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", tree).must_pass()
         self.rolled_out(namespace, f"deployment/{name}")
         for version in range(2, images + 1):
             self.kubectl(
