@@ -80,10 +80,14 @@ class Lifeline:
     samples: tuple[Sample, ...]
 
     def during(self, began: float, ended: float) -> set[Service]:
-        """All that was measured from before `began` until after `ended`."""
+        """All that was measured from before `began` until after `ended`.
+
+        And one sample more on either side: both of one look say what it found, and that may have changed while it
+        was looking.
+        """
         times = [sample.at for sample in self.samples]
-        first = max(bisect.bisect_right(times, began) - 1, 0)
-        last = bisect.bisect_left(times, ended) + 1
+        first = max(bisect.bisect_right(times, began) - 2, 0)
+        last = bisect.bisect_left(times, ended) + 2
         return {sample.service for sample in self.samples[first:last]}
 
 

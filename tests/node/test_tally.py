@@ -5,13 +5,11 @@ import pytest
 from tests.node.demands import Allowed, faults
 from tests.node.tally import Fate, Kind, Lifeline, Losses, Sample, Sent, Service, Tally, tally
 
-ALIVE = Lifeline(tuple(Sample(float(second), 2, 0) for second in range(21)))
+MOMENTS = tuple(half / 2 for half in range(41))  # seconds
+ALIVE = Lifeline(tuple(Sample(at, 2, 0) for at in MOMENTS))
 # One of two dies at 5, the Service notices at 7; both are dead from 10 to 15.
 TROUBLE = Lifeline(
-    tuple(
-        Sample(float(second), 0 if 10 <= second < 15 else 1 if 5 <= second < 10 else 2, 1 if 5 <= second < 7 else 0)
-        for second in range(21)
-    )
+    tuple(Sample(at, 0 if 10 <= at < 15 else 1 if 5 <= at < 10 else 2, 1 if 5 <= at < 7 else 0) for at in MOMENTS)
 )
 
 
@@ -103,6 +101,15 @@ def test_a_refusal_belongs_to_what_was_measured_around_it(began: float, ended: f
     assert counted == {name: int(name == where) for name in counted}
 
 
+def test_what_a_look_found_may_have_changed_while_it_was_looking() -> None:
+    """Both of its samples say that one is alive; it died in between, as the next look finds."""
+    looks = Lifeline((Sample(1.0, 1, 0), Sample(1.4, 1, 0), Sample(1.5, 0, 0), Sample(1.9, 0, 0)))
+    assert looks.during(1.1, 1.2) == {Service.SERVING, Service.DOWN}
+    assert looks.during(1.6, 1.7) == {Service.SERVING, Service.DOWN}
+    later = Lifeline((*looks.samples, Sample(2.0, 0, 0), Sample(2.4, 0, 0)))
+    assert later.during(2.1, 2.2) == {Service.DOWN}
+
+
 @pytest.mark.parametrize("began", [2.0, 5.5, 12.0, 18.0])
 def test_what_is_surely_not_gated_is_never_refused_for_want_of_a_replica(began: float) -> None:
     found = _tally(_sent(Kind.FREE, Fate.HELD_UP, began), lifeline=TROUBLE)
@@ -110,7 +117,7 @@ def test_what_is_surely_not_gated_is_never_refused_for_want_of_a_replica(began: 
 
 
 def test_a_gate_that_cannot_read_for_want_of_the_api_server_refuses_and_that_is_told() -> None:
-    cut = Lifeline((*ALIVE.samples[:8], Sample(8.0, 2, 0, api=False), *ALIVE.samples[9:]))
+    cut = Lifeline(tuple(Sample(at, 2, 0, api=at != 8.0) for at in MOMENTS))
     asked, free = _sent(Kind.ASKED, Fate.DENIED, 8.2), _sent(Kind.FREE, Fate.DENIED, 8.2)
     assert len(_faults(asked, lifeline=cut)) == 1
     assert _faults(asked, lifeline=cut, allowed=Allowed(api=True)) == []
