@@ -31,7 +31,7 @@ demo: $(STAMP) ## see an agent refused, a human sign, and the change let through
 	@$(BIN)/python -u -m demo
 
 test: $(STAMP) ## everything: unit, property, contract, architecture and end-to-end tests
-	@$(BIN)/python -u -m cutline_testbed toolchain
+	@$(BIN)/python -u -m cutline_testbed toolchain --tests
 	@if why=$$($(BIN)/python -m cutline_testbed node-check); then \
 		$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not node and not anywhere' && $(MAKE) --no-print-directory test-node; \
 	else \
@@ -43,10 +43,11 @@ test-node: $(STAMP) ## the end-to-end tests with Cutline in pods of real nodes, 
 	@CUTLINE_E2E_CLUSTER=node $(BIN)/python -m pytest -m 'node or anywhere'
 
 unit: $(STAMP) ## only the tests that need no API server
+	@$(BIN)/python -u -m cutline_testbed toolchain --tests
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not e2e and not node'
 
 e2e: $(STAMP) ## only the tests that talk to a real API server
-	@$(BIN)/python -u -m cutline_testbed toolchain
+	@$(BIN)/python -u -m cutline_testbed toolchain --tests
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'e2e and not node'
 
 images: $(STAMP) ## build the container images, and write them with their lists of software to dist/ (needs root)

@@ -10,12 +10,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from cutline_testbed import clusters, components, state
+from cutline_testbed import clusters, components, programs, state
 from cutline_testbed.clusters import ClusterKind
 from cutline_testbed.cutline_processes import CutlineProcesses
 from cutline_testbed.errors import TestbedError
 from cutline_testbed.guidance import environment_lines, next_steps
-from cutline_testbed.images import ensure_images
+from cutline_testbed.images import can_build_images
 from cutline_testbed.images.command import write_images
 from cutline_testbed.install import ensure_installed, install, say_if_unanswered
 from cutline_testbed.interrupts import end_on_signals, undisturbed
@@ -24,6 +24,7 @@ from cutline_testbed.paths import state_folders
 from cutline_testbed.report import Report
 from cutline_testbed.state import Options
 from cutline_testbed.testbed import Testbed
+from cutline_testbed.toolchain import ensure_programs
 
 INTERRUPTED = 130
 # The clusters that we make ourselves, and what each is called if it is not named.
@@ -81,11 +82,16 @@ def _clean(testbed: Testbed, arguments: argparse.Namespace) -> int:
 
 
 def _toolchain(testbed: Testbed, arguments: argparse.Namespace) -> int:
-    testbed.report.say(f"the control plane's programs are in {testbed.toolchain.path('kubectl').parent}")
+    report = testbed.report
+    report.say(f"the control plane's programs are in {testbed.toolchain.path('kubectl').parent}")
+    if arguments.tests:
+        for wanted in (programs.CHART, programs.CERT_MANAGER):
+            ensure_programs(wanted, report)
     if arguments.node:
-        ensure_requirements(testbed.report)
-        testbed.report.say(f"the node's programs are in {testbed.node_tools.kubernetes.folder} and beside it")
-        testbed.report.say(f"the images are in {ensure_images(testbed.report).webhook.parent} and beside it")
+        ensure_requirements(report)
+        report.say(f"the node's programs are in {testbed.node_tools.kubernetes.folder} and beside it")
+    if arguments.node or (arguments.tests and can_build_images() is None):
+        report.say(f"the images are in {testbed.images.webhook.parent} and beside it")
     return 0
 
 
@@ -179,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--all", action="store_true", help="every testbed of this checkout")
     toolchain = add("toolchain", _toolchain, "build the control plane's programs, or find them built")
     toolchain.add_argument("--node", action="store_true", help="those of real nodes and the images too")
+    toolchain.add_argument("--tests", action="store_true", help="all that tests need, so that none waits for a build")
     add("node-check", _node_check, "whether real nodes can run on this machine, and if not, why")
     images = add("images", _images, "build the container images and write them, with their lists of software, to dist/")
     images.add_argument("--tag", help="the images' tag (default: this checkout's version)")
