@@ -154,6 +154,8 @@ def _chart_arguments(testbed: Testbed) -> list[str]:
     values = _write_values(testbed, values_for_testbed())
     url = f"https://{HOST}:{testbed.state.ports['webhook']}"
     settings = {"webhook.externalURL": url, "webhook.replicas": "0", "operator.replicas": "0"}
+    # API servers on the same machine learn of a configuration at once.
+    settings["certificates.announceFor"] = "5s"
     sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     return [*sets, "-f", str(values)]
 

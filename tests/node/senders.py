@@ -110,10 +110,10 @@ def _free_here(shop: Shop) -> list[Sender]:
     beat = f"/api/v1/nodes/{shop.beating}/status"
     return [
         _free("scale up a set", "agent", lambda: (f"{never}/scale", _spec(replicas=next(sizes)))),
-        _free("scale up", "agent", lambda: (f"{shop.path(GROWING)}/scale", _spec(replicas=next(more))), interval=1.5),
+        _free("scale up", "agent", lambda: (f"{shop.path(GROWING)}/scale", _spec(replicas=next(more))), interval=1.0),
         _free("annotate", "agent", lambda: (shop.path(GROWING), _note(next(number)))),
         _free("edit settings", "robot", lambda: (f"{settings}/settings", {"data": {"n": str(next(number))}})),
-        Sender("create", "robot", again(lambda: Request(Kind.FREE, "POST", settings, generated, JSON)), interval=1.0),
+        Sender("create", "robot", again(lambda: Request(Kind.FREE, "POST", settings, generated, JSON)), interval=0.75),
         _free("heartbeat", "heart", lambda: (beat, {"status": {"nodeInfo": {"bootID": str(next(number))}}})),
     ]
 
