@@ -213,6 +213,16 @@ def test_an_objection_is_told_by_name(decision: Decision, objection: Objection) 
     assert [finding.text for finding in verdict.evaluations[0].findings] == [f"{objection.value.lower()} by bob"]
 
 
+def test_what_a_human_rejected_comes_nearer_than_an_older_draft_that_nobody_has_seen() -> None:
+    draft = make.make_proposal(name="draft", uid="draft-uid", created=make.ago(minutes=20))
+    asked = make.make_proposal(name="asked", uid="asked-uid")
+    rejection = make.make_signoff(asked, make.BOB, Decision.REJECT)
+    approval = make.make_signoff(asked, make.ALICE)
+    verdict = judge(make.make_snapshot(make.make_candidate(draft), make.make_candidate(asked, rejection, approval)))
+    assert [one.proposal.name for one in verdict.evaluations] == ["asked", "draft"]
+    assert against(verdict) == {REJECTED}
+
+
 # --- emergencies
 
 

@@ -89,6 +89,7 @@ def _evaluations(demand: Demand, snapshot: Snapshot) -> tuple[Evaluation, ...]:
                 not evaluation.is_claimed,
                 evaluation.entry.change.digest != demand.change.digest,
                 evaluation.proposal.emergency is not None,
+                not evaluation.is_decided,
                 evaluation.proposal.created,
                 evaluation.proposal.key,
             ),

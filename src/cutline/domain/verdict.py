@@ -62,6 +62,9 @@ class Objection(StrEnum):
     SPENT = "Spent"
 
 
+_HUMAN_WORDS = frozenset({Objection.REJECTED, Objection.REVOKED})
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """An objection with what a person has to know about it."""
@@ -88,6 +91,11 @@ class Evaluation:
     @property
     def covers(self) -> bool:
         return not self.findings
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a human's word about it stands: that says more than a draft nobody has looked at."""
+        return bool(self.counted) or any(finding.objection in _HUMAN_WORDS for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
