@@ -31,7 +31,10 @@ from cutline_testbed.go_sdk import find_go, go_environment, require_go
 from cutline_testbed.helm import chart
 from cutline_testbed.state import Options
 from cutline_testbed.toolchain import ensure_programs
+from tests.e2e.audit_log import AuditTail
 from tests.e2e.cluster import MERGE, SYSTEM, Cluster, Load, await_true
+from tests.e2e.rights import OPERATOR, rights_of
+from tests.least_rights import Request, not_granted, not_used, requests_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
@@ -40,6 +43,10 @@ TLS, CA, GIVEN = "cutline-webhook-tls", "cutline-ca", "gate-tls"
 QUICK = {"announceFor": "2s", "trustFormerFor": "7s"}
 BY_OPERATOR = {"from": "Operator", "secretName": "", "caBundle": "", **QUICK}
 DEFINITIONS = ("certificaterequests", "certificates", "clusterissuers", "issuers")
+
+
+# As on OpenShift: only who may delete an object may change who owns it.
+STRICT_ABOUT_OWNERS = "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement"
 
 
 class Signer:
@@ -98,11 +105,11 @@ CALLERS = Signer("callers")
 
 @pytest.fixture(scope="module")
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A testbed whose API server presents a certificate of `CALLERS` to every webhook."""
+    """A testbed whose API server presents a certificate of `CALLERS` to every webhook, and is strict about owners."""
     folder = tmp_path_factory.mktemp("admission")
     argument = f"--admission-control-config-file={_admission_configuration(folder)}"
     testbed = Testbed(os.environ.get("CUTLINE_CERTIFICATES_TESTBED", "e2e-certificates"))
-    started = testbed.start(Options(nodes=1, api_server_args=(argument,)))
+    started = testbed.start(Options(nodes=1, api_server_args=(argument, STRICT_ABOUT_OWNERS)))
     try:
         install(testbed)
         yield Cluster(testbed, CutlineProcesses(testbed))
@@ -256,6 +263,27 @@ def test_deleted_secrets_come_back_and_nobody_notices(own_cluster: Cluster, work
     assert _trusted(own_cluster) == _in_secret(own_cluster, CA, "tls.crt")
 
 
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        "validatingwebhookconfigurations/cutline-gate",
+        "validatingwebhookconfigurations/cutline-kinds",
+        "mutatingwebhookconfigurations/cutline-kinds",
+    ],
+)
+def test_an_owner_is_put_back_where_only_who_may_delete_can(own_cluster: Cluster, configuration: str) -> None:
+    """What the least rights cannot show: to ask whether somebody may delete leaves no trace in the audit log."""
+    path = f"/apis/admissionregistration.k8s.io/v1/{configuration}"
+
+    def owners() -> Any:
+        return own_cluster.send("admin", "GET", path).must_pass()["metadata"].get("ownerReferences")
+
+    before = owners()
+    assert before
+    own_cluster.send("admin", "PATCH", path, {"metadata": {"ownerReferences": []}}, MERGE).must_pass()
+    await_true(lambda: owners() == before, "its owner was put back")
+
+
 @pytest.fixture(scope="module")
 def cert_manager(own_cluster: Cluster) -> Iterator[None]:
     """The real controllers of cert-manager, with the definitions that its module holds."""
@@ -292,16 +320,38 @@ def back_to_the_operator(own_cluster: Cluster) -> Iterator[None]:
     _await_settled(own_cluster)
 
 
+@contextmanager
+def _every_right_on_secrets_used(cluster: Cluster) -> Iterator[None]:
+    """That the operator may no more than it needs where others make the certificate, and needs no more than it may.
+
+    From the moment on at which it has been told; its rights in other matters are the same as ever.
+    """
+    rights = rights_of(cluster, OPERATOR)
+    on_secrets = [right for right in rights if right.resource == "secrets"]
+    requests: list[Request] = []
+    with AuditTail(cluster.testbed.layout.audit_log("kube-apiserver")) as tail:
+        yield
+        cluster.kubectl("admin", "delete", "secret", TLS, "-n", SYSTEM).must_pass()
+
+        def are_used() -> bool:
+            requests.extend(requests_of(tail.lines(), OPERATOR))
+            return not not_used(on_secrets, requests)
+
+        await_true(are_used, f"each of these was used: {sorted(map(str, on_secrets))}")
+    assert not not_granted(rights, requests)
+
+
 @pytest.mark.usefixtures("cert_manager", "back_to_the_operator")
 def test_cert_manager_issues_and_replaces(own_cluster: Cluster, workload: str) -> None:
     with _undisturbed(own_cluster, workload):
         _configure(own_cluster, certificates={**BY_OPERATOR, "from": "CertManager"})
-        _await_issued(own_cluster)
-        first = _in_secret(own_cluster, "cutline-webhook-issued", "ca.crt")
-        # Another authority, then a certificate of its, both in one write of cert-manager's.
-        _reissue(own_cluster, "cutline-issuer-ca")
-        _reissue(own_cluster, "cutline-webhook")
-        _await_issued(own_cluster)
+        with _every_right_on_secrets_used(own_cluster):
+            _await_issued(own_cluster)
+            first = _in_secret(own_cluster, "cutline-webhook-issued", "ca.crt")
+            # Another authority, then a certificate of its, both in one write of cert-manager's.
+            _reissue(own_cluster, "cutline-issuer-ca")
+            _reissue(own_cluster, "cutline-webhook")
+            _await_issued(own_cluster)
     assert _trusted(own_cluster).strip() != first.strip()
     assert _in_secret(own_cluster, "cutline-issuer-ca", "tls.key") != _in_secret(own_cluster, TLS, "tls.key")
 
@@ -369,7 +419,7 @@ def test_a_certificate_that_was_brought_is_replaced(own_cluster: Cluster, worklo
     first, second = Signer("first"), Signer("second")
     _bring(own_cluster, first.pair("gate", "127.0.0.1"))
     _configure(own_cluster, certificates={**BY_OPERATOR, "from": "Secret", "secretName": GIVEN})
-    with _undisturbed(own_cluster, workload):
+    with _undisturbed(own_cluster, workload), _every_right_on_secrets_used(own_cluster):
         await_true(lambda: _trusted(own_cluster) == first.pem, "the first authority alone is trusted")
         # Another authority in the same write, and an end that is near.
         _bring(own_cluster, second.pair("gate", "127.0.0.1", age=timedelta(days=90), left=timedelta(days=9)))

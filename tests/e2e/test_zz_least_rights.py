@@ -7,24 +7,22 @@ not depend on them, for it makes an occasion for each itself.
 
 import time
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.e2e import occasions
 from tests.e2e.audit_log import AuditTail, everything
-from tests.e2e.cluster import SYSTEM, Cluster
-from tests.least_rights import Account, Right, granted, not_granted, not_used, requests_of
+from tests.e2e.cluster import Cluster
+from tests.e2e.rights import ACCOUNTS, OPERATOR, WEBHOOK, rights_of
+from tests.least_rights import Account, Right, not_granted, not_used, requests_of
 
 pytestmark = pytest.mark.e2e
 
-WEBHOOK, OPERATOR = Account(SYSTEM, "cutline-webhook"), Account(SYSTEM, "cutline-operator")
-ACCOUNTS = (WEBHOOK, OPERATOR)
 ROUNDS_SECONDS = 30.0
 
 # What no request shows. OwnerReferencesPermissionEnforcement, an admission plugin that some distributions turn on,
 # lets those alone put back the owner of an object who could delete it. It asks the authorizer: no request is sent.
+# test_certificates.py has it turned on.
 UNSEEN: dict[Account, frozenset[Right]] = {
     WEBHOOK: frozenset(),
     OPERATOR: frozenset(
@@ -38,18 +36,12 @@ UNSEEN: dict[Account, frozenset[Right]] = {
 }
 
 
-def _rights(cluster: Cluster) -> dict[Account, frozenset[Right]]:
-    release = cluster.run("admin", "helm", "get", "manifest", "cutline", "-n", SYSTEM).must_pass().output
-    manifests: list[dict[str, Any]] = [tree for tree in yaml.safe_load_all(release) if tree]
-    return {account: granted(manifests, account) for account in ACCOUNTS}
-
-
 def _said(rights: Iterable[Right]) -> list[str]:
     return sorted(map(str, rights))
 
 
 def test_every_right_is_used(cluster: Cluster) -> None:
-    unused = _rights(cluster)
+    unused = {account: rights_of(cluster, account) for account in ACCOUNTS}
     with AuditTail(cluster.testbed.layout.audit_log("kube-apiserver")) as tail:
         _make_every_occasion(cluster)
 
@@ -82,12 +74,12 @@ def _make_every_occasion(cluster: Cluster) -> None:
 def test_nothing_was_asked_for_that_is_not_granted(cluster: Cluster, account: Account) -> None:
     requests = list(requests_of(everything(cluster.testbed), account))
     assert requests, "the audit log says nothing about this account"
-    assert not _said(not_granted(_rights(cluster)[account], requests))
+    assert not _said(not_granted(rights_of(cluster, account), requests))
 
 
 @pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: account.name)
 def test_what_is_said_to_leave_no_trace_leaves_none(cluster: Cluster, account: Account) -> None:
     unseen = UNSEEN[account]
-    assert unseen <= _rights(cluster)[account], "the chart grants it no more: take it out of UNSEEN"
+    assert unseen <= rights_of(cluster, account), "the chart grants it no more: take it out of UNSEEN"
     seen = unseen - not_used(unseen, requests_of(everything(cluster.testbed), account))
     assert not _said(seen), "take it out of UNSEEN"
