@@ -6,6 +6,7 @@ says so, and a row goes away with the rule that closes it. The reviews of these 
 """
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -144,7 +145,9 @@ def _less_memory(pod: Victim) -> None:
 
 
 def _kill_by_exec(pod: Victim) -> None:
-    pod.exec("python3", "-c", KILL).must_pass()
+    done = pod.exec("python3", "-c", KILL)
+    # What kills the container's first process is mostly killed with it.
+    assert done.code in (0, 128 + signal.SIGKILL), done.output
 
 
 def _kill_by_ephemeral_container(pod: Victim) -> None:
