@@ -40,7 +40,9 @@ def test_a_gate_that_is_taken_away_is_found_in_the_objects(trials: Trials, clust
     # Which of the gated requests fall into the gap is chance; each shows twice, as an answer and in its object.
     assert answers, problems
     assert admitted.keys() - answers, problems
-    assert {problem.split(": ", 1)[0] for problem in problems} == {"admitted unsigned"}
+    # While there is no gate nobody counts uses, either: a signed change may happen twice then.
+    found = {problem.split(": ", 1)[0] for problem in problems}
+    assert {"admitted unsigned"} <= found <= {"admitted unsigned", "used more than once"}
 
 
 def test_without_a_webhook_whatever_may_be_gated_stops_and_nothing_else(trials: Trials, cluster: Cluster) -> None:
