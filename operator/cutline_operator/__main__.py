@@ -8,8 +8,9 @@ from pathlib import Path
 from cutline.api.settings import load_settings
 from cutline.domain.errors import BadObject
 from cutline.kube.errors import BadKubeconfig
+from cutline.process.listen_address import listen_address
 from cutline_operator import logs
-from cutline_operator.process import ListenAddress, run
+from cutline_operator.process import run
 from cutline_operator.webhook_address import address_of
 
 _BAD_CONFIGURATION = 2
@@ -33,19 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, help="the installation's configuration file")
     parser.add_argument(
         "--metrics-listen",
-        type=_listen_address,
+        type=listen_address,
         required=True,
         metavar="HOST:PORT",
         help="where /metrics, /readyz and /livez are served, by plain HTTP",
     )
     return parser
-
-
-def _listen_address(text: str) -> ListenAddress:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return ListenAddress(host.strip("[]"), int(port))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from cutline.kube.resources import JsonObject
+from cutline.process.clock import Clock
 from cutline_operator import certificate_store
 from cutline_operator.certificate_notices import CertificateNotices
 from cutline_operator.certificate_reading import Certificates, pem_of, read_bundle
 from cutline_operator.certificate_source import Preparation, Source, Supply, Trouble
 from cutline_operator.certificate_steps import CertificateState, Patience, Step, Wanted, next_step
 from cutline_operator.certificate_store import WEBHOOK_SECRET, SecretStore, Stored
-from cutline_operator.clock import Clock
 from cutline_operator.owner import Owner
 from cutline_operator.webhook_configurations import bundles_of, configured_by
 

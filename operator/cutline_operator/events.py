@@ -15,7 +15,7 @@ from cutline.domain.text import visible
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import AlreadyExists, KubeError
 from cutline.kube.resources import EVENTS, JsonObject
-from cutline_operator.clock import Clock
+from cutline.process.clock import Clock
 
 _log = logging.getLogger(__name__)
 

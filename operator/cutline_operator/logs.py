@@ -1,36 +1,19 @@
-"""Logs as one JSON object per line on standard output, ours and Kopf's alike."""
+"""The operator's logs: ours, and of Kopf's only what somebody must know."""
 
-import json
 import logging
-import sys
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
+
+from cutline.process import logs
 
 _KOPF: Final = "kopf"
 _KOPF_RUNNING: Final = "kopf._core.reactor.running"
-
-
-class JsonLines(logging.Formatter):
-    """Time, level, logger, message, and the traceback where there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line; text of unknown origin stays inside JSON strings, with what is not ASCII escaped."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+# What it hangs on its records for its own formatter.
+_KOPF_EXTRAS: Final = frozenset({"settings", "k8s_skip"})
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send everything to standard output in this form."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    """Send everything to standard error in the form of all our processes."""
+    logs.configure(level, without=_KOPF_EXTRAS)
     # One line for each request it sends and each object it sees would bury what matters.
     logging.getLogger(_KOPF).setLevel(logging.WARNING)
     # It warns that it does not take the signals, which is why it has a thread of its own.

@@ -5,17 +5,17 @@ import logging
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Final
 
 from cutline.api.settings import CertificateOrigin, InstallationSettings
 from cutline.kube.client import KubeClient
+from cutline.process.clock import utc_now
+from cutline.process.listen_address import ListenAddress
 from cutline_operator.certificate_keeper import CertificateKeeper
 from cutline_operator.certificate_notices import CertificateNotices
 from cutline_operator.certificate_source import Source
 from cutline_operator.certificate_steps import Patience
 from cutline_operator.certificate_store import SecretStore
-from cutline_operator.clock import utc_now
 from cutline_operator.configure import Configurator
 from cutline_operator.events import EventRecorder
 from cutline_operator.given_certificate import GivenCertificate
@@ -38,14 +38,6 @@ _log = logging.getLogger(__name__)
 _READY_SECONDS: Final = 60.0
 # Nobody waits for the operator's answers, so it may wait longer for the API server than the gate.
 _TIMEOUT_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """An address of this machine."""
-
-    host: str
-    port: int
 
 
 async def run(settings: InstallationSettings, address: WebhookAddress, listen: ListenAddress) -> None:

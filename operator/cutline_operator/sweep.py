@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cutline.kube.errors import KubeError
-from cutline_operator.clock import Clock
+from cutline.process.clock import Clock
 from cutline_operator.index import Key
 from cutline_operator.metrics import Metrics
 

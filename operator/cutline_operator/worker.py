@@ -22,9 +22,9 @@ from cutline.kube.resources import (
     ResourceRef,
 )
 from cutline.kube.world import WorldReader
+from cutline.process.clock import Clock
 from cutline_operator import reconcile
 from cutline_operator.announcements import announcements
-from cutline_operator.clock import Clock
 from cutline_operator.events import EventRecorder
 from cutline_operator.index import AdmittedRecord, Index, Key, ProposalRecord, Topic
 from cutline_operator.live_facts import LiveFacts, live_of_target, look

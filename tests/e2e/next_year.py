@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cutline.api.settings import InstallationSettings, load_settings
 from cutline.kube.client import KubeClient
+from cutline.process.clock import utc_now
 from cutline_operator import logs
-from cutline_operator.clock import utc_now
 from cutline_operator.events import EventRecorder
 from cutline_operator.index import Index
 from cutline_operator.metrics import Metrics

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from cutline.domain.exempt import BUILT_IN
+from cutline.process.clock import utc_now
 from cutline_operator.certificates import make_authority
-from cutline_operator.clock import utc_now
 from cutline_operator.owner import Owner
 from cutline_operator.webhook_address import WebhookAddress
 from cutline_operator.webhook_configurations import Connection, gate

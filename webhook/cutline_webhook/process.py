@@ -5,14 +5,14 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from cutline.api.settings import InstallationSettings
 from cutline.kube.access import AccessReviewer
 from cutline.kube.client import KubeClient
 from cutline.kube.world import WorldReader
+from cutline.process.clock import utc_now
+from cutline.process.listen_address import ListenAddress
 from cutline_webhook.app import App
 from cutline_webhook.drafting import Drafter
 from cutline_webhook.gate import Gate
@@ -32,19 +32,7 @@ _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 10.0  # the API server gives up a review after five
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a listener listens."""
-
-    host: str
-    port: int
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-async def serve(settings: InstallationSettings, listen: Address, metrics_listen: Address) -> None:
+async def serve(settings: InstallationSettings, listen: ListenAddress, metrics_listen: ListenAddress) -> None:
     """Run until SIGTERM or SIGINT, then answer what is in flight and return."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -57,8 +45,8 @@ async def serve(settings: InstallationSettings, listen: Address, metrics_listen:
 async def _serve(
     client: KubeClient,
     settings: InstallationSettings,
-    listen: Address,
-    metrics_listen: Address,
+    listen: ListenAddress,
+    metrics_listen: ListenAddress,
     stopping: asyncio.Event,
 ) -> None:
     metrics = Metrics()
@@ -92,11 +80,11 @@ def _app(
     reader = WorldReader(client, settings.namespace)
     reviewer = AccessReviewer(client)
     maker = ProposalMaker(settings, reader, reviewer)
-    drafter = Drafter(client, maker, reader, policies, settings.namespace, _now)
+    drafter = Drafter(client, maker, reader, policies, settings.namespace, utc_now)
     app = App(
-        Gate(client, settings, policies.current, _now),
-        Stamper(maker, reader, policies.current, _now),
-        Guard(settings, reader, reviewer, _now),
+        Gate(client, settings, policies.current, utc_now),
+        Stamper(maker, reader, policies.current, utc_now),
+        Guard(settings, reader, reviewer, utc_now),
         drafter,
         metrics,
         unready=readiness.unable_to_decide,

@@ -1,4 +1,4 @@
-"""Time, as something that is handed in: the only place of the operator that reads a clock."""
+"""Time, as something that is handed in: the only place of a process that reads the clock."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

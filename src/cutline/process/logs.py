@@ -14,7 +14,14 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: time, level, logger, message, what came in `extra`, the traceback."""
+    """One JSON object per record: time, level, logger, message, what came in `extra`, the traceback.
+
+    An `extra` named in `without` is left out.
+    """
+
+    def __init__(self, without: frozenset[str] = frozenset()) -> None:
+        super().__init__()
+        self._without = _STANDARD | without
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end. Never raises for what a record carries."""
@@ -25,17 +32,17 @@ class JsonFormatter(logging.Formatter):
             "message": _message(record),
         }
         # What is always there comes first and cannot be overwritten by an `extra` of the same name.
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD | line.keys()}
+        line |= {key: value for key, value in vars(record).items() if key not in self._without | line.keys()}
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = self.formatException(record.exc_info)
         # json escapes what is below a space or above the tilde, except DEL.
         return json.dumps(line, default=str, skipkeys=True).replace("\x7f", "\\u007f")
 
 
-def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
+def configure(level: int = logging.INFO, stream: TextIO | None = None, without: frozenset[str] = frozenset()) -> None:
     """Send all records from `level` upwards to `stream` (standard error), replacing what was set up."""
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(without))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 

@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 
-from cutline_webhook import logs
+from cutline.process import logs
 
 
 def formatted(message: str, *args: object, **extra: object) -> str:
@@ -50,6 +50,13 @@ def test_a_traceback_stays_in_its_line() -> None:
     line = logs.JsonFormatter().format(record)
     assert "\n" not in line
     assert "ValueError: broken\nin two" in json.loads(line)["exception"]
+
+
+def test_what_nobody_wants_to_read_is_left_out() -> None:
+    record = logging.makeLogRecord({"msg": "patched", "settings": object(), "namespace": "shop"})
+    line = json.loads(logs.JsonFormatter(frozenset({"settings"})).format(record))
+    assert "settings" not in line
+    assert line["namespace"] == "shop"
 
 
 def test_configure_replaces_what_was_set_up() -> None:

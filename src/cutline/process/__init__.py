@@ -1,0 +1,1 @@
+"""What every process that runs for long is started with: its logs, its clock, where it listens."""
