@@ -40,6 +40,7 @@ test: $(STAMP) ## everything: unit, property, contract, architecture and end-to-
 
 test-node: $(STAMP) ## the end-to-end tests with Cutline in pods of real nodes, and what only such nodes show (root, Linux)
 	@$(BIN)/python -u -m cutline_testbed toolchain --node
+	@$(BIN)/python -u -m tests.node.previous
 	@CUTLINE_E2E_CLUSTER=node $(BIN)/python -m pytest -m 'node or anywhere'
 
 unit: $(STAMP) ## only the tests that need no API server

@@ -17,7 +17,8 @@ from cutline_testbed.helm import chart
 from tests.e2e.cluster import SYSTEM, Cluster, Outcome, await_true
 from tests.node.load import SteadyLoad
 from tests.node.pods import PodReplicas
-from tests.node.release import Release, load_previous_images, previous_version
+from tests.node.previous import load_previous_images, previous_chart, previous_version
+from tests.node.release import Release
 from tests.node.trial import Trials
 
 pytestmark = pytest.mark.node
@@ -33,7 +34,7 @@ _ONE_MORE = "    - name: Note\n      type: string\n      jsonPath: .metadata.lab
 def release(standing_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
     """A cluster in which nothing of ours is left; the tests after these find it as they know it."""
     release = Release(standing_cluster, tmp_path_factory.mktemp("release") / "values.json")
-    load_previous_images(standing_cluster.testbed, tmp_path_factory.mktemp("previous"))
+    load_previous_images(standing_cluster.testbed)
     release.uninstall("--purge")
     standing_cluster.kubectl("admin", "delete", "namespace", SYSTEM).must_pass()
     yield release
@@ -97,7 +98,7 @@ def _columns(cluster: Cluster) -> set[str]:
 
 def test_an_installation_holds_nobody_up(trials: Trials, release: Release, standing_cluster: Cluster) -> None:
     def first_install(load: SteadyLoad) -> None:
-        release.install(release.previous_chart()).must_pass()
+        release.install(previous_chart()).must_pass()
         await_true(lambda: _gate_stands(standing_cluster), "the gate stood")
         load.await_round()
 
