@@ -5,6 +5,7 @@ import sys
 import time
 
 from cutline_testbed import Testbed, TestbedError, install
+from cutline_testbed.interrupts import end_on_signals, undisturbed
 from demo.scenes import NAMESPACE, SCENES
 from demo.stage import Stage, UntrueStory
 from demo.transcript import record
@@ -48,6 +49,7 @@ def main() -> int:
     parser.add_argument("--name", default="demo", help="the testbed to play it on (made new, and removed)")
     parser.add_argument("--record", action="store_true", help="put the beginning of the story into README.md")
     arguments = parser.parse_args()
+    end_on_signals()
     testbed = Testbed(arguments.name)
     try:
         shown = _play(testbed)
@@ -60,7 +62,8 @@ def main() -> int:
         print("\ndemo: interrupted", file=sys.stderr)
         return 130
     finally:
-        testbed.clean()
+        with undisturbed():
+            testbed.clean()
     return 0
 
 

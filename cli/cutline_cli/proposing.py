@@ -8,6 +8,7 @@ from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import NAMESPACES, PROPOSALS
 from cutline_cli.exits import CliError
 from cutline_cli.manifests import JsonObject
+from cutline_cli.rehearsal.kubectl import KubectlCommand
 from cutline_cli.rendering.times import moment
 from cutline_cli.session import Session
 
@@ -56,6 +57,14 @@ async def namespace_for_change(session: Session, target_namespace: str) -> str:
 async def create(session: Session, manifest: JsonObject) -> JsonObject:
     """Create the proposal as it is; raises what the API server or the gate says against it."""
     return await session.client.create(PROPOSALS, manifest, str(manifest["metadata"]["namespace"]))
+
+
+def say_that_nothing_is_needed(session: Session, command: KubectlCommand, consequence: str) -> None:
+    """A rehearsed command met no line; `consequence` says what was therefore not done."""
+    if session.wants_json:
+        session.console.show_json({"signatureNeeded": False, "command": str(command)})
+    else:
+        session.console.note(f"`{command}` needs no signature: {consequence}")
 
 
 def report(session: Session, tree: JsonObject) -> None:

@@ -76,8 +76,10 @@ class PlayedApiServer:
         return 200, {"kind": "List", "metadata": {"resourceVersion": "9"}, "items": items}
 
     def _scale(self, tree: Mapping[str, Any], query: Mapping[str, str]) -> tuple[int, Mapping[str, Any]]:
+        spec = self.objects[_DEPLOYMENT]["spec"]
         if query.get("dryRun") != "All":
-            self.objects[_DEPLOYMENT]["spec"]["replicas"] = tree["spec"]["replicas"]
+            spec["replicas"] = tree["spec"]["replicas"]
+        if spec["replicas"] <= tree["spec"]["replicas"]:
             return 200, {"kind": "Scale"}
         change = scale_down_change(tree["spec"]["replicas"])
         verdict = {"conclusion": "Unsigned", "reason": "NoProposal", "effects": ["ScaleDown"], "action": "ScaleDown"}

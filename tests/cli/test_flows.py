@@ -153,6 +153,20 @@ def test_an_emergency_proposes_and_then_runs_the_command(
     assert only_proposal(server).startswith("emergency-checkout-")
 
 
+def test_an_emergency_for_programs_is_json_and_nothing_else(
+    server: PlayedApiServer, kubectl: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--reason", "orders are lost", "--ticket", "INC-1", "-o", "json", "--", kubectl, "scale", "x"]
+    assert main(["emergency", *words, "--replicas=2"]) == ExitCode.OK
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["spec"]["emergency"]["ticket"] == "INC-1"
+    assert "scaled for real" in printed.err
+    assert main(["emergency", *words, "--replicas=9"]) == ExitCode.OK
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["signatureNeeded"] is False
+    assert "scaled for real" in printed.err
+
+
 def test_what_is_not_there_is_said_so(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["show", "nope"], ["diff", "nope"], ["wait", "nope"], ["approve", "nope", "--reason", "x", "--yes"]):
         assert main(words) == ExitCode.NOT_FOUND

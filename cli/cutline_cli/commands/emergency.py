@@ -8,11 +8,13 @@ from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
 from cutline_cli.command import AfterDashes, Command
 from cutline_cli.exits import CliError, ExitCode, UsageError
 from cutline_cli.manifests import proposal
-from cutline_cli.proposing import add_common_flags, create, namespace_for_change
+from cutline_cli.proposing import add_common_flags, create, namespace_for_change, say_that_nothing_is_needed
 from cutline_cli.rehearsal.outcome import Wanted
 from cutline_cli.rehearsal.wanted import Plan, namespace_flag, plan_of
 from cutline_cli.rendering.lines import Line, Tone
 from cutline_cli.session import Session
+
+_STANDARD_ERROR = 2
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +30,7 @@ async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     arguments.summary = arguments.summary or arguments.reason
     plan = await plan_of(session, arguments.command)
     if plan.wanted is None:
-        session.console.note(f"`{plan.command}` needs no signature: no emergency was called")
+        say_that_nothing_is_needed(session, plan.command, "no emergency was called")
         await _run_for_real(session, plan)
         return ExitCode.OK
     name, namespace = await _call(arguments, session, plan.wanted)
@@ -57,7 +59,7 @@ async def _call(arguments: argparse.Namespace, session: Session, wanted: Wanted)
 
 
 async def _run_for_real(session: Session, plan: Plan) -> None:
-    """The command itself, as its author's own user; its output is the terminal's."""
+    """The command itself, as its author's own user; its output is the terminal's, and never mixed with our JSON."""
     environment = dict(os.environ)
     flags = namespace_flag(session)
     if session.kubeconfig is not None:
@@ -70,6 +72,7 @@ async def _run_for_real(session: Session, plan: Plan) -> None:
             *plan.command.real(*flags),
             env=environment,
             stdin=None if plan.stdin is None else asyncio.subprocess.PIPE,
+            stdout=_STANDARD_ERROR if session.wants_json else None,
         )
     except OSError as error:
         raise CliError(f"{plan.command.program} cannot be started: {error.strerror}") from error

@@ -8,7 +8,14 @@ from cutline.domain.kind import NODE, POD
 from cutline_cli.command import AfterDashes, Command
 from cutline_cli.exits import ExitCode, UsageError
 from cutline_cli.manifests import JsonObject, proposal
-from cutline_cli.proposing import add_common_flags, create, namespace_for, namespace_for_change, report
+from cutline_cli.proposing import (
+    add_common_flags,
+    create,
+    namespace_for,
+    namespace_for_change,
+    report,
+    say_that_nothing_is_needed,
+)
 from cutline_cli.rehearsal.wanted import plan_of
 from cutline_cli.session import Session
 from cutline_cli.targets import typed_target
@@ -87,7 +94,7 @@ async def _of_command(arguments: argparse.Namespace, session: Session) -> JsonOb
     plan = await plan_of(session, arguments.command)
     wanted = plan.wanted
     if wanted is None:
-        _say_that_nothing_is_needed(session, str(plan.command))
+        say_that_nothing_is_needed(session, plan.command, "nothing was proposed, run it as it is")
         return None
     return proposal(
         arguments,
@@ -97,13 +104,6 @@ async def _of_command(arguments: argparse.Namespace, session: Session) -> JsonOb
         parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
         changes=wanted.changes,
     )
-
-
-def _say_that_nothing_is_needed(session: Session, command: str) -> None:
-    if session.wants_json:
-        session.console.show_json({"signatureNeeded": False, "command": command})
-    else:
-        session.console.say(f"`{command}` needs no signature: nothing was proposed, run it as it is")
 
 
 COMMAND = Command(
