@@ -1,6 +1,7 @@
 """One screen that answers "what am I approving?"."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,12 @@ def test_the_proposer_is_told_to_wait_and_then_to_act() -> None:
 def test_the_next_command_keeps_to_what_the_signers_left() -> None:
     narrowed = record(signoff(ALICE, minutes=0, narrowing=Narrowing(replicas=3)), signoff(SAM, minutes=0))
     assert drawn(narrowed, viewer=AGENT)[-1] == "next: kubectl scale deployment/checkout -n shop --replicas=3"
+
+
+def test_the_time_is_what_every_limit_together_leaves() -> None:
+    brief = signoff(ALICE, minutes=-1, narrowing=Narrowing(valid_for=timedelta(minutes=4)))
+    assert "an approval may be used for 4m" in " ".join(" ".join(drawn(record(brief))).split())
+    assert "(3m left)" in " ".join(drawn(record(brief, signoff(SAM))))
 
 
 def test_a_tampered_proposal_is_not_offered_for_signing() -> None:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_denial_of_a_pending_proposal_says_who_is_missing() -> None:
         "  next:    kubectl cutline show web-to-3 -n shop",
     ]
     assert "signed by alice, 10m left" in text
+
+
+def test_the_time_left_is_that_of_the_shortest_limit() -> None:
+    strict = make.make_policies(
+        make.make_policy(make.make_line(requirement=make.make_requirement(2, valid_for=timedelta(minutes=8))))
+    )
+    text = told(make.make_change(), make.signed_snapshot(policies=strict))
+    assert "signed by alice, 3m left" in text
 
 
 @pytest.mark.parametrize(

@@ -183,12 +183,14 @@ def _signatures(view: View) -> Iterator[Line]:
 
 
 def _limits(view: View) -> str:
-    proposal, now = view.record.proposal, view.now
+    proposal, standing, now = view.record.proposal, view.standing, view.now
     if proposal.emergency is not None:
         end = proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for)
         return f"passes until {moment(end)} ({left(end, now)}), once"
+    if standing.valid_until is not None:
+        return f"may be used until {moment(standing.valid_until)} ({left(standing.valid_until, now)})"
     limits = f"to decide until {moment(proposal.decide_by)} ({left(proposal.decide_by, now)})"
-    return f"{limits}; an approval may be used for {format_duration(proposal.valid_for)}"
+    return f"{limits}; an approval may be used for {format_duration(standing.counted.life)}"
 
 
 def _latest_first(signoffs: tuple[Signoff, ...]) -> list[Signoff]:

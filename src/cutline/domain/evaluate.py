@@ -86,6 +86,7 @@ def _with_entry(
         entry=entry,
         findings=tuple(sorted(findings)),
         counted=counted.counted,
+        valid_for=counted.life,
         is_claimed=claim is not None and not spent,
         claim_name=claims.claim_name(proposal.name, proposal.uid, entry.change.digest),
     )

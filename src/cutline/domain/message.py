@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from cutline.domain.change import Verb
-from cutline.domain.duration import EMERGENCY_VALID_FOR, MAX_VALID_FOR, format_duration
+from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
 from cutline.domain.effect import Effect
 from cutline.domain.kind import Role
 from cutline.domain.render import action_of, headline_of
@@ -84,8 +84,7 @@ def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
         return proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for) - now
     if not evaluation.counted:
         return proposal.decide_by - now
-    limit = min(proposal.valid_for, MAX_VALID_FOR)
-    return min(signoff.created for signoff in evaluation.counted) + limit - now
+    return min(signoff.created for signoff in evaluation.counted) + evaluation.valid_for - now
 
 
 def _missing(evaluation: Evaluation) -> list[str]:

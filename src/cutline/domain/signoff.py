@@ -6,7 +6,7 @@ signing again. What weighs against a change wins every tie.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cutline.domain.duration import MAX_VALID_FOR
@@ -82,12 +82,13 @@ class Approvals:
     """The approvals that count at one moment.
 
     `narrowing` is the meet of what they took away; `expired` says that some approval
-    would have counted had it not grown too old.
+    would have counted had it not grown too old; `life` is how long each may be used.
     """
 
     counted: tuple[Signoff, ...]
     expired: tuple[Signoff, ...]
     narrowing: Narrowing
+    life: timedelta
 
     @property
     def signers(self) -> tuple[User, ...]:
@@ -121,10 +122,11 @@ def approvals(
     )
     narrowing = meet_of(signoff.narrowing for signoff in eligible)
     caps = (narrowing.valid_for, *(one.valid_for for one in requirement))
-    limits = [proposal.valid_for, MAX_VALID_FOR, *(cap for cap in caps if cap is not None)]
-    counted = tuple(signoff for signoff in eligible if now <= signoff.created + min(limits))
+    life = min(proposal.valid_for, MAX_VALID_FOR, *(cap for cap in caps if cap is not None))
+    counted = tuple(signoff for signoff in eligible if now <= signoff.created + life)
     return Approvals(
         counted=counted,
         expired=tuple(signoff for signoff in eligible if signoff not in counted),
         narrowing=meet_of(signoff.narrowing for signoff in counted),
+        life=life,
     )

@@ -1,6 +1,7 @@
 """What the gate concluded, and separately what it will do."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from cutline.domain.change import Change
@@ -77,14 +78,16 @@ class Finding:
 class Evaluation:
     """One proposal held against one change: covered when nothing was found against it.
 
-    `entry` is the signed change that comes nearest; `claimed` says that this very use
-    was claimed before and is still under way.
+    `entry` is the signed change that comes nearest; `valid_for` is how long an approval may
+    be used under every limit; `is_claimed` says that this very use was claimed before and is
+    still under way.
     """
 
     proposal: Proposal
     entry: SignedChange
     findings: tuple[Finding, ...]
     counted: tuple[Signoff, ...] = ()
+    valid_for: timedelta = timedelta(0)
     is_claimed: bool = False
     claim_name: str = ""
 
