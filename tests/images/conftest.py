@@ -2,6 +2,7 @@
 
 import pytest
 
+from cutline_testbed.debian import ensure_packages
 from cutline_testbed.images import ImageArchives, ensure_images
 from cutline_testbed.images.archive import contents_of
 from cutline_testbed.images.builder import COMPONENTS
@@ -12,7 +13,8 @@ from tests.printed import section
 
 @pytest.fixture(scope="session")
 def built() -> ImageArchives:
-    """All three."""
+    """All three, and what runs them as a kubelet's runtime does."""
+    ensure_packages(("runc",), Report())
     return ensure_images(Report())
 
 

@@ -17,11 +17,9 @@ import yaml
 
 from cutline_testbed import Testbed, components, install
 from cutline_testbed.cutline_processes import CutlineProcesses, account_kubeconfig, config_file
-from cutline_testbed.debian import ensure_packages
 from cutline_testbed.images import ImageArchives
 from cutline_testbed.ports import HOST
 from cutline_testbed.probes import http_ok
-from cutline_testbed.report import Report
 from tests.e2e.cluster import Login, await_true
 from tests.images.container import Container
 
@@ -44,7 +42,6 @@ DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
     """Cutline installed by its chart, its two processes ended: the images take their places."""
-    ensure_packages(("runc",), Report())
     bed = Testbed(NAME)
     bed.start()
     try:
