@@ -27,6 +27,7 @@ from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.snapshot import Candidate, Snapshot
 from cutline.domain.user import User
 from tests import builders as make
+from tests import wire
 
 GROUPS = ("sre", "seniors", "visitors")
 
@@ -115,7 +116,7 @@ def all_policies(draw: st.DrawFn, *, known: bool = False) -> Policies:
 # --- objects, the world, changes
 
 templates = st.builds(
-    make.make_template,
+    wire.make_template,
     st.sampled_from(["web:1", "web:2", "web:3"]),
     labels=st.sampled_from([{"app": "web"}, {"app": "web", "v": "2"}]),
     nodeSelector=st.sampled_from([None, {"disk": "ssd"}]),
@@ -144,7 +145,7 @@ def _plain_trees(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:
     if kind.role is Role.WORKLOAD:
         ordinals = st.just({}) if kind is not STATEFUL_SET else st.fixed_dictionaries({}, optional={"start": _counts})
         return st.builds(
-            make.make_workload,
+            wire.make_workload,
             st.just(kind),
             replicas=st.none() | st.integers(0, 6),
             template=templates,
@@ -154,7 +155,7 @@ def _plain_trees(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:
         )
     if kind is POD:
         return st.builds(
-            make.make_pod,
+            wire.make_pod,
             node=st.sampled_from(["", "node-1"]),
             phase=st.sampled_from(["Pending", "Running", "Succeeded", "Failed"]),
             labels=labels,
@@ -162,15 +163,15 @@ def _plain_trees(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:
             terminationGracePeriodSeconds=st.none() | st.integers(0, 60),
         )
     if kind is NODE:
-        return st.builds(make.make_node, unschedulable=st.sampled_from([None, False, True]), taints=taints)
+        return st.builds(wire.make_node, unschedulable=st.sampled_from([None, False, True]), taints=taints)
     if kind is NAMESPACE:
-        return st.builds(make.make_namespace, labels=labels)
-    return st.builds(make.make_policy_tree, lines=st.lists(_line_trees, min_size=1, max_size=2))
+        return st.builds(wire.make_namespace, labels=labels)
+    return st.builds(wire.make_policy_tree, lines=st.lists(_line_trees, min_size=1, max_size=2))
 
 
 _counts = st.integers(0, 3)
 _line_trees = st.builds(
-    make.make_line_tree,
+    wire.make_line_tree,
     st.sampled_from(["seed", "strict"]),
     actions=st.lists(st.sampled_from(["ScaleDown", "Rollback", "Drain"]), min_size=1, unique=True),
     require=st.fixed_dictionaries(
@@ -191,8 +192,8 @@ def worlds(draw: st.DrawFn, kinds: tuple[Kind, ...] = KINDS) -> World:
 
 _namespaces = st.builds(
     NamespaceState,
-    st.just(make.SHOP),
-    st.just(make.LINE_LABELS) | st.just(make.LINE_LABELS) | labels,
+    st.just(wire.SHOP),
+    st.just(wire.LINE_LABELS) | st.just(wire.LINE_LABELS) | labels,
     st.sampled_from([False, False, False, True]),
 )
 _revisions = st.builds(
@@ -241,7 +242,7 @@ def proposals(draw: st.DrawFn, world: World, policies: Policies, change: Change,
         entry,
         name=name,
         uid=f"{name}-uid",
-        namespace=draw(st.sampled_from([change.target.namespace or make.SYSTEM] * 4 + [make.SYSTEM, make.SHOP])),
+        namespace=draw(st.sampled_from([change.target.namespace or make.SYSTEM] * 4 + [make.SYSTEM, wire.SHOP])),
         created=draw(moments),
         action=draw(st.sampled_from(Action)),
         proposer=draw(st.sampled_from([make.AGENT, make.AGENT, make.AGENT, make.ALICE, make.BOB])),
@@ -347,34 +348,34 @@ def gated_changes(draw: st.DrawFn) -> tuple[Change, World]:
     """A change with at least one effect, under policies that gate everything (`GATES_ALL`)."""
     which = draw(st.sampled_from(["scale", "rollback", "both", "restart", "cordon", "taint", "namespace", "policy"]))
     old_image, new_image = "web:2", "web:1"
-    deployment = make.make_workload(replicas=draw(st.integers(3, 6)))
+    deployment = wire.make_workload(replicas=draw(st.integers(3, 6)))
     revisions = (
-        make.make_revision(make.make_template(new_image), 1),
-        make.make_revision(make.make_template(old_image), 2),
+        make.make_revision(wire.make_template(new_image), 1),
+        make.make_revision(wire.make_template(old_image), 2),
     )
     spec = deployment["spec"]
     match which:
         case "scale":
             return _updated(DEPLOYMENT, deployment, spec | {"replicas": draw(st.integers(0, 2))}, revisions)
         case "rollback":
-            return _updated(DEPLOYMENT, deployment, spec | {"template": make.make_template(new_image)}, revisions)
+            return _updated(DEPLOYMENT, deployment, spec | {"template": wire.make_template(new_image)}, revisions)
         case "both":
-            both = spec | {"template": make.make_template(new_image), "replicas": 1}
+            both = spec | {"template": wire.make_template(new_image), "replicas": 1}
             return _updated(DEPLOYMENT, deployment, both, revisions)
         case "restart":
             live = make.make_live(POD)
             verb = draw(st.sampled_from([Verb.EVICT, Verb.DELETE]))
             return Change(live.target, verb, end=draw(ends)), make.make_world(live)
         case "cordon":
-            return _updated(NODE, make.make_node(), {"unschedulable": True})
+            return _updated(NODE, wire.make_node(), {"unschedulable": True})
         case "taint":
-            return _updated(NODE, make.make_node(), {"taints": [{"key": "a", "effect": "NoExecute"}]})
+            return _updated(NODE, wire.make_node(), {"taints": [{"key": "a", "effect": "NoExecute"}]})
         case "namespace":
-            change, live = make.update(NAMESPACE, make.make_namespace(), make.make_namespace(labels={}))
+            change, live = make.update(NAMESPACE, wire.make_namespace(), wire.make_namespace(labels={}))
             return change, make.make_world(live)
         case _:
-            after = make.make_policy_tree(enforcement="Warn")
-            change, live = make.update(POLICY, make.make_policy_tree(), after)
+            after = wire.make_policy_tree(enforcement="Warn")
+            change, live = make.update(POLICY, wire.make_policy_tree(), after)
             return change, make.make_world(live)
 
 

@@ -29,6 +29,7 @@ from cutline.domain.signoff import Decision
 from cutline.domain.tree import ABSENT
 from tests import builders as make
 from tests import strategies as some
+from tests import wire
 from tests.api.trees import proposal_tree, signoff_tree
 
 Edit = Callable[[dict[str, Any]], Any]
@@ -38,9 +39,9 @@ Edit = Callable[[dict[str, Any]], Any]
 
 def test_a_policy_reads_as_it_is_written() -> None:
     policy = policy_of(
-        make.make_policy_tree(
+        wire.make_policy_tree(
             lines=[
-                make.make_line_tree(
+                wire.make_line_tree(
                     "payments",
                     objects={"matchExpressions": [{"key": "tier", "operator": "In", "values": ["payments"]}]},
                     require={
@@ -67,11 +68,11 @@ def test_a_policy_reads_as_it_is_written() -> None:
     assert (policy.enforcement, policy.on_deny) == (Enforcement.DENY, OnDeny.DRAFT)
     assert policy.cluster == {"Nodes", "Namespaces"}
     assert policy.exemptions[0].never_below == 10
-    assert policy.selects_namespace(make.LINE_LABELS)
+    assert policy.selects_namespace(wire.LINE_LABELS)
 
 
 def test_what_a_policy_leaves_out_is_the_safe_choice() -> None:
-    policy = policy_of({"metadata": {"name": "p"}, "spec": {"where": {}, "lines": [make.make_line_tree()]}})
+    policy = policy_of({"metadata": {"name": "p"}, "spec": {"where": {}, "lines": [wire.make_line_tree()]}})
     assert (policy.enforcement, policy.namespaces, policy.cluster) == (Enforcement.DENY, None, frozenset())
     assert policy.lines[0].takes_exemptions
     assert policy.lines[0].objects.accepts({})
@@ -82,22 +83,22 @@ def test_what_a_policy_leaves_out_is_the_safe_choice() -> None:
     [
         ({"lines": []}, "spec.lines"),
         ({"lines": None}, "spec.lines"),
-        ({"lines": [make.make_line_tree(), make.make_line_tree()]}, "spec.lines"),
-        ({"lines": [make.make_line_tree(actions=["Everything"])]}, "spec.lines[0].actions"),
-        ({"lines": [make.make_line_tree(require={"from": []})]}, "spec.lines[0].require.from"),
-        ({"lines": [make.make_line_tree(require=None)]}, "spec.lines[0].require.from"),
+        ({"lines": [wire.make_line_tree(), wire.make_line_tree()]}, "spec.lines"),
+        ({"lines": [wire.make_line_tree(actions=["Everything"])]}, "spec.lines[0].actions"),
+        ({"lines": [wire.make_line_tree(require={"from": []})]}, "spec.lines[0].require.from"),
+        ({"lines": [wire.make_line_tree(require=None)]}, "spec.lines[0].require.from"),
         (
-            {"lines": [make.make_line_tree(require={"approvals": 0, "from": [{"userGroup": "a"}]})]},
+            {"lines": [wire.make_line_tree(require={"approvals": 0, "from": [{"userGroup": "a"}]})]},
             "spec.lines[0].require.approvals",
         ),
         (
-            {"lines": [make.make_line_tree(require={"approvals": True, "from": [{"userGroup": "a"}]})]},
+            {"lines": [wire.make_line_tree(require={"approvals": True, "from": [{"userGroup": "a"}]})]},
             "spec.lines[0].require.approvals",
         ),
-        ({"lines": [make.make_line_tree(validFor="soon")]}, "spec.lines[0].validFor"),
-        ({"lines": [make.make_line_tree(exemptions="Sometimes")]}, "spec.lines[0].exemptions"),
+        ({"lines": [wire.make_line_tree(validFor="soon")]}, "spec.lines[0].validFor"),
+        ({"lines": [wire.make_line_tree(exemptions="Sometimes")]}, "spec.lines[0].exemptions"),
         (
-            {"lines": [make.make_line_tree(objects={"matchExpressions": [{"key": "a", "operator": "Like"}]})]},
+            {"lines": [wire.make_line_tree(objects={"matchExpressions": [{"key": "a", "operator": "Like"}]})]},
             "spec.lines[0].objects.matchExpressions[0].operator",
         ),
         ({"enforcement": "Block"}, "spec.enforcement"),
@@ -110,13 +111,13 @@ def test_what_a_policy_leaves_out_is_the_safe_choice() -> None:
 )
 def test_a_policy_that_cannot_be_meant_names_its_field(spec: dict[str, Any], field: str) -> None:
     with pytest.raises(BadObject) as refused:
-        policy_of(make.make_policy_tree(**spec))
+        policy_of(wire.make_policy_tree(**spec))
     assert refused.value.field == field
 
 
 def test_a_policy_that_cannot_be_read_is_broken_and_never_absent() -> None:
     policies = policies_of(
-        (make.make_policy_tree("b"), {"metadata": {"name": "torn"}}, make.make_policy_tree("a"), {}), is_fresh=True
+        (wire.make_policy_tree("b"), {"metadata": {"name": "torn"}}, wire.make_policy_tree("a"), {}), is_fresh=True
     )
     assert [policy.name for policy in policies.items] == ["a", "b"]
     assert policies.broken == ("?", "torn")
@@ -311,6 +312,6 @@ def test_nothing_takes_back_the_removal_of_a_pod() -> None:
 
 
 def test_the_undo_of_a_first_label_removes_the_label_alone() -> None:
-    change, _ = make.update(DEPLOYMENT, make.make_workload(labels={}), make.make_workload(labels={"a": "b"}))
+    change, _ = make.update(DEPLOYMENT, wire.make_workload(labels={}), wire.make_workload(labels={"a": "b"}))
     # A patch that took all of `metadata` away would be taken by no API server.
     assert json.loads(undo_of(change)) == {"metadata": {"labels": None}}

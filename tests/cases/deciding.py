@@ -23,6 +23,7 @@ from cutline_operator.webhook_address import WebhookAddress
 from cutline_operator.webhook_configurations import Connection, gate
 from cutline_webhook.gate import Gate
 from tests import builders as make
+from tests import wire
 from tests.api.cluster_in_memory import ClusterInMemory
 from tests.api.test_fields_and_settings import settings_text
 from tests.api.trees import proposal_tree, signoff_tree
@@ -66,7 +67,7 @@ def _world(case: Case, request: Request, policies: Policies) -> ClusterInMemory:
     """The namespace inside the policy's reach, the target where the review only names it, and what was signed."""
     world = ClusterInMemory()
     if request.namespace:
-        world.add("namespaces", make.make_namespace(request.namespace))
+        world.add("namespaces", wire.make_namespace(request.namespace))
     if case.target is not None:
         world.add(request.resource, case.target)
     if case.proposal is not None:

@@ -16,6 +16,7 @@ from cutline.domain.request import Operation
 from cutline.domain.tree import ABSENT
 from tests import builders as make
 from tests import strategies as some
+from tests import wire
 
 FIELD = "spec.changes[0].canonical"
 
@@ -30,12 +31,12 @@ def scale(old: int | None, new: int | None) -> dict[str, Any]:
 
 
 def scaled(old: int, new: int) -> Change:
-    live = live_of(DEPLOYMENT, make.make_workload(replicas=old))
+    live = live_of(DEPLOYMENT, wire.make_workload(replicas=old))
     return change_of(make.make_request(subresource="scale", **scale(old, new)), live)
 
 
 def put(old: int, new: int, **also: Any) -> Change:
-    return make.update(DEPLOYMENT, make.make_workload(replicas=old), make.make_workload(replicas=new, **also))[0]
+    return make.update(DEPLOYMENT, wire.make_workload(replicas=old), wire.make_workload(replicas=new, **also))[0]
 
 
 # --- update and scale
@@ -74,7 +75,7 @@ def test_a_scale_to_the_same_count_changes_nothing() -> None:
         {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}},
         {"annotations": {"deployment.kubernetes.io/revision": "3"}},
         {"paused": None},
-        {"template": make.make_template(labels={"app": "web", "pod-template-hash": "x"}, tolerations=[])},
+        {"template": wire.make_template(labels={"app": "web", "pod-template-hash": "x"}, tolerations=[])},
     ],
 )
 def test_what_clients_and_servers_add_does_not_show_in_the_digest(noise: dict[str, Any]) -> None:
@@ -82,7 +83,7 @@ def test_what_clients_and_servers_add_does_not_show_in_the_digest(noise: dict[st
 
 
 def test_a_change_of_something_else_as_well_is_another_change() -> None:
-    assert put(5, 3, template=make.make_template("web:3")).digest != put(5, 3).digest
+    assert put(5, 3, template=wire.make_template("web:3")).digest != put(5, 3).digest
 
 
 @pytest.mark.parametrize("part", ["group", "kind", "namespace", "name", "uid"])
@@ -105,14 +106,14 @@ def test_the_canonical_text_is_known_byte_by_byte() -> None:
 
 
 def test_an_update_of_an_unknown_subresource_is_not_a_change_the_gate_knows() -> None:
-    request = make.make_request(subresource="resize", old=make.make_workload(), new=make.make_workload())
+    request = make.make_request(subresource="resize", old=wire.make_workload(), new=wire.make_workload())
     with pytest.raises(Unrecognised, match="resize"):
         change_of(request, make.make_live())
 
 
 @pytest.mark.parametrize("subresource", ["status", "finalize"])
 def test_labels_that_come_through_a_subresource_are_a_change_of_the_object(subresource: str) -> None:
-    old, new = make.make_workload(), make.make_workload(labels={"app": "web"}) | {"status": {"replicas": 9}}
+    old, new = wire.make_workload(), wire.make_workload(labels={"app": "web"}) | {"status": {"replicas": 9}}
     change = change_of(make.make_request(subresource=subresource, old=old, new=new), live_of(DEPLOYMENT, old))
     assert [field.path for field in change.fields] == ["/metadata/labels/tier"]
 
@@ -120,12 +121,12 @@ def test_labels_that_come_through_a_subresource_are_a_change_of_the_object(subre
 @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.CONNECT])
 def test_what_is_neither_update_nor_delete_is_not_a_change(operation: Operation) -> None:
     with pytest.raises(Unrecognised):
-        change_of(make.make_request(operation, new=make.make_workload()), make.make_live())
+        change_of(make.make_request(operation, new=wire.make_workload()), make.make_live())
 
 
 def test_an_update_without_an_object_is_not_a_change() -> None:
     with pytest.raises(Unrecognised):
-        change_of(make.make_request(old=make.make_workload()), make.make_live())
+        change_of(make.make_request(old=wire.make_workload()), make.make_live())
 
 
 # --- evictions and deletes
@@ -157,7 +158,7 @@ def test_a_delete_ends_its_target_as_its_options_say(kind: Kind) -> None:
 
 
 def test_a_delete_of_a_collection_is_about_the_old_object_though_the_request_names_none() -> None:
-    live = make.make_live(POD, make.make_pod("web-7"))
+    live = make.make_live(POD, wire.make_pod("web-7"))
     change = change_of(make.make_request(Operation.DELETE, kind=POD, name="", old=live.tree), live)
     assert (change.target.name, change.target.uid) == ("web-7", "web-7-uid")
 

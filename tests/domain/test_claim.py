@@ -17,17 +17,18 @@ from cutline.domain.live import Live
 from cutline.domain.tree import ABSENT
 from cutline.domain.user import User
 from tests import builders as make
+from tests import wire
 
 USED = "was used already, and a signature is good for one use"
 PROPOSAL = make.make_proposal()
 
 
 def workload(generation: int = 7, resource_version: str = "100") -> Live:
-    return make.make_live(tree=make.make_workload(generation=generation, resource_version=resource_version))
+    return make.make_live(tree=wire.make_workload(generation=generation, resource_version=resource_version))
 
 
 def node(resource_version: str = "300") -> Live:
-    tree = make.make_node()
+    tree = wire.make_node()
     tree["metadata"]["resourceVersion"] = resource_version
     return make.make_live(NODE, tree)
 
@@ -112,7 +113,7 @@ def removal(verb: Verb, grace: int | None = None, uid: str = "web-1-uid") -> Cha
 
 
 def pod(uid: str = "web-1-uid", resource_version: str = "200") -> Live:
-    tree = make.make_pod(uid=uid)
+    tree = wire.make_pod(uid=uid)
     tree["metadata"]["resourceVersion"] = resource_version
     return make.make_live(POD, tree)
 

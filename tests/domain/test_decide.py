@@ -21,6 +21,7 @@ from cutline.domain.tree import ABSENT
 from cutline.domain.user import User
 from cutline.domain.verdict import Conclusion, Objection, Reason, Response, Verdict
 from tests import builders as make
+from tests import wire
 
 SCALE = make.make_change()
 REJECTED, REVOKED = Objection.REJECTED, Objection.REVOKED
@@ -79,11 +80,11 @@ def test_the_strictest_policy_says_what_happens(enforcements: list[Enforcement],
 @pytest.mark.parametrize(
     ("namespace", "action", "terminating", "reaches"),
     [
-        (make.SHOP, Action.SCALE_DOWN, False, True),
+        (wire.SHOP, Action.SCALE_DOWN, False, True),
         (make.SYSTEM, Action.SCALE_DOWN, False, False),
         (make.SYSTEM, Action.DRAIN, False, True),
         ("elsewhere", Action.DRAIN, False, False),
-        (make.SHOP, Action.SCALE_DOWN, True, False),
+        (wire.SHOP, Action.SCALE_DOWN, True, False),
         (make.SYSTEM, Action.SCALE_DOWN, True, True),
     ],
 )
@@ -97,7 +98,7 @@ def test_how_far_a_proposal_reaches(namespace: str, action: Action, terminating:
     assert judge(snapshot).is_denied is not reaches
 
 
-@pytest.mark.parametrize(("namespace", "reaches"), [(make.SYSTEM, True), (make.SHOP, False)])
+@pytest.mark.parametrize(("namespace", "reaches"), [(make.SYSTEM, True), (wire.SHOP, False)])
 def test_what_has_no_namespace_is_signed_in_cutlines_own(namespace: str, reaches: bool) -> None:
     world = make.make_world(make.make_live(NODE))
     change = make.make_change(world.live, Field("/spec/unschedulable", ABSENT, True))
@@ -300,14 +301,14 @@ def test_a_spent_proposal_denies_and_says_so() -> None:
 
 
 def test_a_drain_covers_the_pods_that_it_lists_and_no_other() -> None:
-    first, second = (make.make_live(POD, make.make_pod(name)) for name in ("web-1", "web-2"))
+    first, second = (make.make_live(POD, wire.make_pod(name)) for name in ("web-1", "web-2"))
     entries = [
         make.make_signed_change(make.make_change(live, verb=Verb.EVICT), make.make_world(live))
         for live in (first, second)
     ]
     proposal = make.make_proposal(*entries, namespace=make.SYSTEM, action=Action.DRAIN)
     candidate = make.make_candidate(proposal, make.make_signoff(proposal))
-    for live, denied in [(first, False), (second, False), (make.make_live(POD, make.make_pod("web-3")), True)]:
+    for live, denied in [(first, False), (second, False), (make.make_live(POD, wire.make_pod("web-3")), True)]:
         eviction = make.make_change(live, verb=Verb.EVICT, end=End())
         snapshot = make.make_snapshot(candidate, world=make.make_world(live))
         assert judge(snapshot, eviction).is_denied is denied
@@ -344,7 +345,7 @@ def test_part_of_what_was_signed_for_two_effects_is_another_change() -> None:
     image = Field(
         "/spec/template/spec/containers", [{"name": "main", "image": "web:2"}], [{"name": "main", "image": "web:1"}]
     )
-    history = (make.make_revision(make.make_template("web:1"), 1), make.make_revision(make.make_template("web:2"), 2))
+    history = (make.make_revision(wire.make_template("web:1"), 1), make.make_revision(wire.make_template("web:2"), 2))
     world = make.make_world(revisions=history)
     both = make.make_change(None, Field("/spec/replicas", 5, 3), image)
     snapshot = make.signed_snapshot(both, world)

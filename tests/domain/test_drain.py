@@ -15,13 +15,14 @@ from cutline.domain.policy import Policies
 from cutline.domain.render import Parameters, render
 from cutline.domain.tree import ABSENT
 from tests import builders as make
+from tests import wire
 
 NO_EXECUTE = {"key": "maintenance", "effect": "NoExecute"}
 NO_SCHEDULE = {"key": "maintenance", "effect": "NoSchedule"}
 
 
 def is_drain(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    change, live = make.update(NODE, make.make_node(**before), make.make_node(**after))
+    change, live = make.update(NODE, wire.make_node(**before), wire.make_node(**after))
     return Effect.DRAIN in effects_of(change, make.make_world(live), Policies())
 
 
@@ -65,7 +66,7 @@ def test_a_taint_that_evicts_nobody_anew_is_none(before: list[Any], after: list[
 def node_that_is(ready: str, *others: dict[str, str]) -> dict[str, Any]:
     """A node with what its status says; nothing of `Ready` where that is empty."""
     conditions = [*others, *([{"type": "Ready", "status": ready}] if ready else [])]
-    return {**make.make_node(), "status": {"conditions": conditions}}
+    return {**wire.make_node(), "status": {"conditions": conditions}}
 
 
 @pytest.mark.parametrize(
@@ -93,19 +94,19 @@ def test_deleting_the_node_is_one() -> None:
 
 
 def test_handing_the_node_to_the_garbage_collector_is_one() -> None:
-    tree = make.make_node()
+    tree = wire.make_node()
     owned = {**tree, "metadata": {**tree["metadata"], "ownerReferences": [{"uid": "gone"}]}}
     change, live = make.update(NODE, tree, owned)
     assert effects_of(change, make.make_world(live), Policies()) == {Effect.DRAIN}
 
 
 def test_a_field_called_unschedulable_elsewhere_is_none() -> None:
-    change, live = make.update(DEPLOYMENT, make.make_workload(), make.make_workload(unschedulable=True))
+    change, live = make.update(DEPLOYMENT, wire.make_workload(), wire.make_workload(unschedulable=True))
     assert Effect.DRAIN not in effects_of(change, make.make_world(live), Policies())
 
 
 def test_labels_of_a_node_drain_nobody() -> None:
-    tree = make.make_node()
+    tree = wire.make_node()
     relabelled = {**tree, "metadata": {**tree["metadata"], "labels": {"zone": "b"}}}
     change, live = make.update(NODE, tree, relabelled)
     assert effects_of(change, make.make_world(live), Policies()) == frozenset()
@@ -115,11 +116,11 @@ def test_labels_of_a_node_drain_nobody() -> None:
 
 
 def pod(name: str, **fields: Any) -> Live:
-    return live_of(POD, make.make_pod(name, **fields))
+    return live_of(POD, wire.make_pod(name, **fields))
 
 
 def rendered(pods: tuple[Live, ...], **spec: Any) -> tuple[Change, ...]:
-    world = make.make_world(make.make_live(NODE, make.make_node(**spec)), pods=pods)
+    world = make.make_world(make.make_live(NODE, wire.make_node(**spec)), pods=pods)
     return render(Action.DRAIN, Parameters(), world)
 
 
@@ -133,7 +134,7 @@ def test_by_hand_it_is_a_cordon_and_an_eviction_of_each_pod_in_order() -> None:
 
 
 def test_the_rendered_cordon_is_what_kubectl_cordon_does() -> None:
-    change, _ = make.update(NODE, make.make_node(), make.make_node(unschedulable=True))
+    change, _ = make.update(NODE, wire.make_node(), wire.make_node(unschedulable=True))
     assert rendered(()) == (change,)
 
 
@@ -142,9 +143,9 @@ def test_a_node_that_is_cordoned_already_is_not_cordoned_again() -> None:
 
 
 def test_what_a_drain_leaves_alone_is_not_in_it() -> None:
-    mirror = make.make_pod("static")
+    mirror = wire.make_pod("static")
     mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
-    ending = make.make_pod("ending")
+    ending = wire.make_pod("ending")
     ending["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
     stays = (
         pod("agent", owner="DaemonSet"),
@@ -157,7 +158,7 @@ def test_what_a_drain_leaves_alone_is_not_in_it() -> None:
 
 
 def test_a_pod_that_a_daemon_set_merely_owns_is_moved() -> None:
-    tree = make.make_pod("web-1", owner="DaemonSet")
+    tree = wire.make_pod("web-1", owner="DaemonSet")
     tree["metadata"]["ownerReferences"][0]["controller"] = False
     assert len(rendered((live_of(POD, tree),))) == 2
 

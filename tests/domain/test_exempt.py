@@ -11,6 +11,7 @@ from cutline.domain.live import Live
 from cutline.domain.request import Operation, Request
 from cutline.domain.user import User
 from tests import builders as make
+from tests import wire
 
 
 def described(identity: ExemptIdentity) -> str:
@@ -30,7 +31,7 @@ def request_by(row: ExemptIdentity) -> Request:
         group=row.api_group,
         resource=row.resource,
         subresource=row.subresource,
-        namespace=make.SHOP,
+        namespace=wire.SHOP,
         name="x",
         user=User(row.username, "uid", groups, "JTI=1"),
         object=None,
@@ -126,7 +127,7 @@ POD_ON_NODE_1 = make.make_live(POD)
 
 def report(kind: Kind, user: User, *, labels: dict[str, str] | None = None) -> tuple[Request, Live]:
     """A status that changes nothing but itself, unless new labels are given."""
-    old = make.make_pod() if kind is POD else make.make_node()
+    old = wire.make_pod() if kind is POD else wire.make_node()
     new = old if labels is None else {**old, "metadata": {**old["metadata"], "labels": labels}}
     name = old["metadata"]["name"]
     request = make.make_request(kind=kind, subresource="status", name=name, user=user, old=old, new=new)
@@ -152,8 +153,8 @@ def test_a_kubelet_deletes_the_pods_of_its_own_node() -> None:
     [
         (deletion(kubelet("node-2")), POD_ON_NODE_1),
         (deletion(kubelet("node-1x")), POD_ON_NODE_1),
-        (deletion(kubelet("")), make.make_live(POD, make.make_pod(node=""))),
-        (deletion(kubelet()), make.make_live(POD, make.make_pod(node=""))),
+        (deletion(kubelet("")), make.make_live(POD, wire.make_pod(node=""))),
+        (deletion(kubelet()), make.make_live(POD, wire.make_pod(node=""))),
         (deletion(kubelet()), None),
         (deletion(kubelet(groups=())), POD_ON_NODE_1),
         (deletion(kubelet(groups=("system:authenticated",))), POD_ON_NODE_1),

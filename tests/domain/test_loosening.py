@@ -14,6 +14,7 @@ from cutline.domain.policy import Policies, left_lines, lines_of, may_leave_line
 from cutline.domain.selector import EVERYTHING, LabelRequirement, LabelSelector, Operator
 from cutline.domain.tree import digest
 from tests import builders as make
+from tests import wire
 
 IN_PRODUCTION = make.make_policies(
     make.make_policy(namespaces=make.matching(**{"cutline.dev/line": "production"})),
@@ -34,7 +35,7 @@ def left(change: Change, world: World, policies: Policies) -> list[str]:
 
 
 def relabelled(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Change, World]:
-    change, live = make.update(NAMESPACE, make.make_namespace(labels=old), make.make_namespace(labels=new))
+    change, live = make.update(NAMESPACE, wire.make_namespace(labels=old), wire.make_namespace(labels=new))
     return change, make.make_world(live)
 
 
@@ -59,7 +60,7 @@ def test_a_namespace_that_leaves_a_policy_is_one(old: Any, new: Any, lines: list
 
 
 def test_an_annotation_of_a_namespace_is_none() -> None:
-    tree = make.make_namespace()
+    tree = wire.make_namespace()
     annotated = {**tree, "metadata": {**tree["metadata"], "annotations": {"a": "b"}}}
     change, live = make.update(NAMESPACE, tree, annotated)
     assert left(change, make.make_world(live), IN_PRODUCTION) == []
@@ -68,7 +69,7 @@ def test_an_annotation_of_a_namespace_is_none() -> None:
 def test_the_lines_left_are_demanded_whatever_their_actions() -> None:
     line = make.make_line("drains-only", actions=[])
     policies = make.make_policies(make.make_policy(line))
-    change, world = relabelled(make.LINE_LABELS, {})
+    change, world = relabelled(wire.LINE_LABELS, {})
     assert [one.line_name for one in lines_of(change, frozenset({Effect.LOOSENING}), world, policies)] == [
         "drains-only"
     ]
@@ -79,7 +80,7 @@ def test_the_lines_left_are_demanded_whatever_their_actions() -> None:
 
 def test_an_object_that_loses_a_lines_label_is_one() -> None:
     policies = make.make_policies(make.make_policy(make.make_line("payments", objects=make.matching(tier="payments"))))
-    change, live = make.update(DEPLOYMENT, make.make_workload(), make.make_workload(labels={"app": "web"}))
+    change, live = make.update(DEPLOYMENT, wire.make_workload(), wire.make_workload(labels={"app": "web"}))
     assert left(change, make.make_world(live), policies) == ["production/payments"]
     outside = make.make_world(live, namespace=make.make_namespace_state({}))
     assert left(change, outside, policies) == []
@@ -88,20 +89,20 @@ def test_an_object_that_loses_a_lines_label_is_one() -> None:
 def test_an_object_that_gains_a_label_that_lets_it_out_is_one() -> None:
     no_debug = LabelSelector((LabelRequirement("debug", Operator.DOES_NOT_EXIST),))
     policies = make.make_policies(make.make_policy(make.make_line(objects=no_debug)))
-    labels = {**make.LABELS, "debug": "true"}
-    change, live = make.update(POD, make.make_pod(), make.make_pod(labels=labels))
+    labels = {**wire.LABELS, "debug": "true"}
+    change, live = make.update(POD, wire.make_pod(), wire.make_pod(labels=labels))
     assert left(change, make.make_world(live), policies) == ["production/seed-line"]
 
 
 def test_an_object_that_enters_a_line_is_none() -> None:
     policies = make.make_policies(make.make_policy(make.make_line(objects=make.matching(tier="payments"))))
-    change, live = make.update(DEPLOYMENT, make.make_workload(labels={}), make.make_workload())
+    change, live = make.update(DEPLOYMENT, wire.make_workload(labels={}), wire.make_workload())
     assert left(change, make.make_world(live), policies) == []
 
 
 def test_a_node_that_loses_a_lines_label_is_one() -> None:
     policies = make.make_policies(make.make_policy(make.make_line(objects=make.matching(zone="a"))))
-    tree = make.make_node()
+    tree = wire.make_node()
     change, live = make.update(NODE, tree, {**tree, "metadata": {**tree["metadata"], "labels": {}}})
     assert left(change, make.make_world(live), policies) == ["production/seed-line"]
 
@@ -118,16 +119,16 @@ def test_the_removal_of_a_pod_is_none(verb: Verb) -> None:
 
 
 def amended(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    change, live = make.update(POLICY, make.make_policy_tree(**old), make.make_policy_tree(**new))
+    change, live = make.update(POLICY, wire.make_policy_tree(**old), wire.make_policy_tree(**new))
     return left(change, make.make_world(live), make.make_policies(make.make_policy(), make.make_policy(name="other")))
 
 
-SEED = make.make_line_tree()
+SEED = wire.make_line_tree()
 EXEMPTION = {"actions": ["ScaleDown"], "scaleDown": {"neverBelow": 10}}
 
 
 def require(**parts: Any) -> dict[str, Any]:
-    return make.make_line_tree(require={"approvals": 2, "from": [{"userGroup": "sre"}], **parts})
+    return wire.make_line_tree(require={"approvals": 2, "from": [{"userGroup": "sre"}], **parts})
 
 
 @pytest.mark.parametrize(
@@ -140,12 +141,12 @@ def require(**parts: Any) -> dict[str, Any]:
         ({}, {"where": {"namespaces": {}, "cluster": ["Nodes"]}}),
         ({}, {"where": {}}),
         ({}, {"lines": []}),
-        ({"lines": [SEED, make.make_line_tree("more")]}, {"lines": [make.make_line_tree("more")]}),
-        ({}, {"lines": [make.make_line_tree("renamed")]}),
-        ({}, {"lines": [make.make_line_tree(actions=["ScaleDown"])]}),
-        ({}, {"lines": [make.make_line_tree(objects={"matchLabels": {"a": "b"}})]}),
-        ({}, {"lines": [make.make_line_tree(validFor="30m")]}),
-        ({"lines": [make.make_line_tree(exemptions="Never")]}, {}),
+        ({"lines": [SEED, wire.make_line_tree("more")]}, {"lines": [wire.make_line_tree("more")]}),
+        ({}, {"lines": [wire.make_line_tree("renamed")]}),
+        ({}, {"lines": [wire.make_line_tree(actions=["ScaleDown"])]}),
+        ({}, {"lines": [wire.make_line_tree(objects={"matchLabels": {"a": "b"}})]}),
+        ({}, {"lines": [wire.make_line_tree(validFor="30m")]}),
+        ({"lines": [wire.make_line_tree(exemptions="Never")]}, {}),
         ({"lines": [require()]}, {"lines": [require(approvals=1)]}),
         ({"lines": [require()]}, {"lines": [require(**{"from": [{"userGroup": "everybody"}]})]}),
         ({"lines": [require(including=[{"userGroup": "seniors"}])]}, {"lines": [require()]}),
@@ -164,8 +165,8 @@ def test_a_policy_that_is_not_plainly_stricter_is_looser(old: dict[str, Any], ne
     [
         ({"enforcement": "Warn"}, {"enforcement": "Deny"}),
         ({"enforcement": "Audit"}, {"enforcement": "Deny"}),
-        ({}, {"lines": [SEED, make.make_line_tree("more")]}),
-        ({}, {"lines": [make.make_line_tree(actions=["ScaleDown", "Rollback", "Drain"])]}),
+        ({}, {"lines": [SEED, wire.make_line_tree("more")]}),
+        ({}, {"lines": [wire.make_line_tree(actions=["ScaleDown", "Rollback", "Drain"])]}),
         ({"lines": [require()]}, {"lines": [require(approvals=3)]}),
         ({"exempt": [EXEMPTION]}, {}),
         ({"exempt": [EXEMPTION]}, {"exempt": []}),
@@ -178,7 +179,7 @@ def test_a_policy_that_demands_more_is_no_loosening(old: dict[str, Any], new: di
 
 
 def test_labels_of_a_policy_are_no_loosening() -> None:
-    tree = make.make_policy_tree()
+    tree = wire.make_policy_tree()
     change, live = make.update(POLICY, tree, {**tree, "metadata": {**tree["metadata"], "labels": {"a": "b"}}})
     assert left(change, make.make_world(live), make.make_policies()) == []
 

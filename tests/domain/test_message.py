@@ -20,6 +20,7 @@ from cutline.domain.user import User
 from cutline.domain.verdict import Reason, Verdict, undecided
 from tests import builders as make
 from tests import strategies as some
+from tests import wire
 
 
 def told(change: Change, snapshot: Snapshot, actor: User = make.AGENT, node: str = "") -> str:
@@ -48,7 +49,7 @@ def test_every_denial_fits_a_terminal(situation: tuple[Change, User, Snapshot]) 
 @given(st.text(st.characters(categories=["Ll", "Nd"]), min_size=1, max_size=253), st.integers(1, 12))
 def test_long_names_and_many_lines_do_not_overflow_it(name: str, count: int) -> None:
     lines = [make.make_line(f"{name}-{index}", requirement=make.make_requirement(2, [name])) for index in range(count)]
-    live = make.make_live(tree=make.make_workload(name=name))
+    live = make.make_live(tree=wire.make_workload(name=name))
     policies = make.make_policies(make.make_policy(*lines, name=name))
     snapshot = make.signed_snapshot(world=make.make_world(live), policies=policies, name=name)
     assert_readable(told(make.make_change(live), snapshot))
@@ -127,7 +128,7 @@ def test_a_spent_proposal_is_told_as_spent_and_nothing_else() -> None:
 
 
 def test_a_warning_is_one_line_that_a_header_takes() -> None:
-    live = make.make_live(tree=make.make_workload(name="w" * 253))
+    live = make.make_live(tree=wire.make_workload(name="w" * 253))
     policies = make.make_policies(make.make_policy(enforcement=Enforcement.WARN))
     verdict: Verdict = decide(
         make.make_change(live), make.AGENT, make.make_snapshot(world=make.make_world(live), policies=policies)

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, POLICY, REPLICA_SET, STATEFUL_SET, Kind
 from cutline.domain.normal_form import canonical_quantity, content_of, template_content
-from tests import builders as make
 from tests import strategies as some
+from tests import wire
 
 
 def with_container(**fields: Any) -> dict[str, Any]:
-    template = make.make_template()
+    template = wire.make_template()
     template["spec"]["containers"][0] |= fields
-    return make.make_workload(template=template)
+    return wire.make_workload(template=template)
 
 
 @pytest.mark.parametrize(
@@ -57,53 +57,53 @@ def test_a_canonical_quantity_is_its_own_canonical_form(amount: int, suffix: str
 
 
 def test_only_amounts_are_quantities() -> None:
-    one = make.make_workload(annotations={"limit": "1000m"})
-    other = make.make_workload(annotations={"limit": "1"})
+    one = wire.make_workload(annotations={"limit": "1000m"})
+    other = wire.make_workload(annotations={"limit": "1"})
     assert content_of(DEPLOYMENT, one) != content_of(DEPLOYMENT, other)
 
 
 def test_null_is_the_same_as_absent() -> None:
-    said = make.make_workload(paused=None, strategy={"type": "Recreate", "rollingUpdate": None})
-    unsaid = make.make_workload(strategy={"type": "Recreate"})
+    said = wire.make_workload(paused=None, strategy={"type": "Recreate", "rollingUpdate": None})
+    unsaid = wire.make_workload(strategy={"type": "Recreate"})
     assert content_of(DEPLOYMENT, said) == content_of(DEPLOYMENT, unsaid)
 
 
 def test_a_creation_timestamp_of_null_in_a_template_is_nothing() -> None:
-    template = make.make_template()
+    template = wire.make_template()
     template["metadata"]["creationTimestamp"] = None
-    assert content_of(DEPLOYMENT, make.make_workload(template=template)) == content_of(DEPLOYMENT, make.make_workload())
+    assert content_of(DEPLOYMENT, wire.make_workload(template=template)) == content_of(DEPLOYMENT, wire.make_workload())
 
 
 @pytest.mark.parametrize(
     "field", [{"env": []}, {"args": []}, {"resources": {}}, {"resources": {"limits": {}}}, {"ports": []}]
 )
 def test_an_empty_list_or_map_is_absent_where_it_says_the_same(field: dict[str, Any]) -> None:
-    assert content_of(DEPLOYMENT, with_container(**field)) == content_of(DEPLOYMENT, make.make_workload())
+    assert content_of(DEPLOYMENT, with_container(**field)) == content_of(DEPLOYMENT, wire.make_workload())
 
 
 @pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET])
 @pytest.mark.parametrize("key", ["nodeSelector", "tolerations", "securityContext", "volumes", "imagePullSecrets"])
 def test_an_empty_field_of_the_pod_is_absent(kind: Kind, key: str) -> None:
     empty: Any = {} if key in ("nodeSelector", "securityContext") else []
-    with_empty = make.make_workload(kind, template=make.make_template(**{key: empty}))
-    assert content_of(kind, with_empty) == content_of(kind, make.make_workload(kind))
+    with_empty = wire.make_workload(kind, template=wire.make_template(**{key: empty}))
+    assert content_of(kind, with_empty) == content_of(kind, wire.make_workload(kind))
 
 
 @pytest.mark.parametrize("key", ["selector", "strategy", "somethingNew"])
 def test_an_empty_map_means_something_everywhere_else(key: str) -> None:
-    without = make.make_workload()
+    without = wire.make_workload()
     del without["spec"]["selector"]
     with_empty = {**without, "spec": {**without["spec"], key: {}}}
     assert content_of(DEPLOYMENT, with_empty) != content_of(DEPLOYMENT, without)
 
 
 def test_an_empty_list_of_taints_is_no_taints() -> None:
-    assert content_of(NODE, make.make_node(taints=[])) == content_of(NODE, make.make_node())
+    assert content_of(NODE, wire.make_node(taints=[])) == content_of(NODE, wire.make_node())
 
 
 def test_a_node_without_a_spec_is_one_with_an_empty_one() -> None:
-    bare = {key: value for key, value in make.make_node().items() if key != "spec"}
-    assert content_of(NODE, bare) == content_of(NODE, make.make_node())
+    bare = {key: value for key, value in wire.make_node().items() if key != "spec"}
+    assert content_of(NODE, bare) == content_of(NODE, wire.make_node())
 
 
 @pytest.mark.parametrize("key", ["labels", "annotations", "finalizers", "ownerReferences"])
@@ -118,13 +118,13 @@ def test_empty_metadata_is_no_metadata(kind: Kind, key: str) -> None:
     "key", ["uid", "resourceVersion", "generation", "managedFields", "creationTimestamp", "selfLink", "name"]
 )
 def test_the_servers_bookkeeping_is_not_content(key: str) -> None:
-    tree = make.make_workload()
+    tree = wire.make_workload()
     other = {**tree, "metadata": {**tree["metadata"], key: "something else"}}
     assert content_of(DEPLOYMENT, other) == content_of(DEPLOYMENT, tree)
 
 
 def test_status_is_not_content() -> None:
-    tree = make.make_workload()
+    tree = wire.make_workload()
     assert content_of(DEPLOYMENT, {**tree, "status": {"replicas": 99}}) == content_of(DEPLOYMENT, tree)
 
 
@@ -137,20 +137,20 @@ def test_status_is_not_content() -> None:
     ],
 )
 def test_annotations_that_clients_and_controllers_keep_for_themselves_are_dropped(key: str) -> None:
-    assert content_of(DEPLOYMENT, make.make_workload(annotations={key: "x"})) == content_of(
-        DEPLOYMENT, make.make_workload()
+    assert content_of(DEPLOYMENT, wire.make_workload(annotations={key: "x"})) == content_of(
+        DEPLOYMENT, wire.make_workload()
     )
 
 
 @pytest.mark.parametrize("key", ["team", "kubectl.kubernetes.io/restartedAt", "deployment.kubernetes.iox/revision"])
 def test_every_other_annotation_counts(key: str) -> None:
-    content = content_of(DEPLOYMENT, make.make_workload(annotations={key: "x"}))
+    content = content_of(DEPLOYMENT, wire.make_workload(annotations={key: "x"}))
     assert content["metadata"]["annotations"] == {key: "x"}
 
 
 @pytest.mark.parametrize("key", ["labels", "finalizers", "ownerReferences"])
 def test_what_people_write_into_metadata_counts(key: str) -> None:
-    tree = make.make_workload()
+    tree = wire.make_workload()
     value: Any = {"a": "b"} if key == "labels" else [{"a": "b"}]
     other = {**tree, "metadata": {**tree["metadata"], key: value}}
     assert content_of(DEPLOYMENT, other) != content_of(DEPLOYMENT, tree)
@@ -160,8 +160,8 @@ def test_what_people_write_into_metadata_counts(key: str) -> None:
     ("kind", "dropped"), [(DEPLOYMENT, True), (REPLICA_SET, True), (STATEFUL_SET, False), (DAEMON_SET, False)]
 )
 def test_the_label_that_the_deployment_controller_adds_to_a_template_is_dropped(kind: Kind, dropped: bool) -> None:
-    hashed = make.make_template(labels={"app": "web", "pod-template-hash": "abc"})
-    same = content_of(kind, make.make_workload(kind, template=hashed)) == content_of(kind, make.make_workload(kind))
+    hashed = wire.make_template(labels={"app": "web", "pod-template-hash": "abc"})
+    same = content_of(kind, wire.make_workload(kind, template=hashed)) == content_of(kind, wire.make_workload(kind))
     assert same is dropped
 
 
@@ -172,12 +172,12 @@ def test_a_template_with_no_other_label_loses_its_labels_with_the_hash() -> None
 
 def test_the_hash_label_of_anything_but_a_template_counts() -> None:
     labels = {"pod-template-hash": "abc"}
-    assert content_of(DEPLOYMENT, make.make_workload(labels=labels))["metadata"]["labels"] == labels
+    assert content_of(DEPLOYMENT, wire.make_workload(labels=labels))["metadata"]["labels"] == labels
 
 
 def test_a_revision_stores_what_the_workload_says() -> None:
-    template = make.make_template("web:1", tolerations=[], labels={"app": "web", "pod-template-hash": "abc"})
-    live = content_of(DEPLOYMENT, make.make_workload(template=make.make_template("web:1")))
+    template = wire.make_template("web:1", tolerations=[], labels={"app": "web", "pod-template-hash": "abc"})
+    live = content_of(DEPLOYMENT, wire.make_workload(template=wire.make_template("web:1")))
     assert template_content(DEPLOYMENT, template) == live["spec"]["template"]
 
 

@@ -17,12 +17,13 @@ from cutline.domain.narrowing import UNNARROWED, Narrowing
 from cutline.domain.policy import Policies
 from cutline.domain.render import Parameters, render
 from tests import builders as make
+from tests import wire
 
 EVICT, DELETE = Verb.EVICT, Verb.DELETE
 
 
 def world_of(**pod: Any) -> World:
-    return make.make_world(make.make_live(POD, make.make_pod(**pod)))
+    return make.make_world(make.make_live(POD, wire.make_pod(**pod)))
 
 
 def removal(verb: Verb, grace: int | None = None, world: World | None = None) -> Change:
@@ -50,7 +51,7 @@ def test_the_end_of_a_pod_that_a_node_runs_or_will_run_is_one(verb: Verb, pod: d
 def test_the_pods_of_daemon_sets_and_terminating_pods_are_gated_too() -> None:
     world = world_of(owner="DaemonSet")
     assert effects_of(removal(DELETE, 0, world), world, Policies()) == {Effect.POD_REMOVAL}
-    tree = make.make_pod()
+    tree = wire.make_pod()
     tree["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
     world = make.make_world(make.make_live(POD, tree))
     assert effects_of(removal(DELETE, 0, world), world, Policies()) == {Effect.POD_REMOVAL}
@@ -61,7 +62,7 @@ def test_the_pods_of_daemon_sets_and_terminating_pods_are_gated_too() -> None:
     ("grace", "is_one"), [(None, False), (30, False), (10, False), (9, True), (0, True), (-1, True)]
 )
 def test_a_pod_that_goes_anyway_can_only_be_made_to_go_sooner(verb: Verb, grace: int | None, is_one: bool) -> None:
-    tree = make.make_pod()
+    tree = wire.make_pod()
     tree["metadata"] |= {"deletionTimestamp": "2026-03-01T12:00:00Z", "deletionGracePeriodSeconds": 10}
     world = make.make_world(make.make_live(POD, tree))
     assert (Effect.POD_REMOVAL in effects_of(removal(verb, grace, world), world, Policies())) is is_one
@@ -77,22 +78,22 @@ OWNED = [{"kind": "ReplicaSet", "name": "gone", "uid": "gone", "controller": Tru
         ("labels", {"app": "web"}, True),
         ("labels", {"app": "web", "tier": "other"}, True),
         ("labels", {}, True),
-        ("labels", {**make.LABELS, "more": "x"}, False),
+        ("labels", {**wire.LABELS, "more": "x"}, False),
         ("annotations", {"more": "x"}, False),
         ("finalizers", ["x/y"], False),
     ],
 )
 def test_a_pod_handed_to_a_controller_that_will_remove_it_is_one(part: str, value: Any, is_one: bool) -> None:
-    tree = make.make_pod()
+    tree = wire.make_pod()
     change, live = make.update(POD, tree, {**tree, "metadata": {**tree["metadata"], part: value}})
     effects = effects_of(change, make.make_world(live), Policies())
     assert (Effect.POD_REMOVAL in effects) is is_one
-    unbound = make.make_world(make.make_live(POD, make.make_pod(node="")))
+    unbound = make.make_world(make.make_live(POD, wire.make_pod(node="")))
     assert Effect.POD_REMOVAL not in effects_of(change, unbound, Policies())
 
 
 def test_a_deadline_for_a_pod_is_one() -> None:
-    change, live = make.update(POD, make.make_pod(), make.make_pod(activeDeadlineSeconds=1))
+    change, live = make.update(POD, wire.make_pod(), wire.make_pod(activeDeadlineSeconds=1))
     assert effects_of(change, make.make_world(live), Policies()) == {Effect.POD_REMOVAL}
 
 
@@ -120,7 +121,7 @@ STAYS, GIVEN = toleration("maintenance"), toleration("not-ready", 300)
     ],
 )
 def test_a_time_limit_put_before_other_tolerations_is_one(before: list[Any], after: list[Any], is_one: bool) -> None:
-    change, live = make.update(POD, make.make_pod(tolerations=before), make.make_pod(tolerations=after))
+    change, live = make.update(POD, wire.make_pod(tolerations=before), wire.make_pod(tolerations=after))
     assert (Effect.POD_REMOVAL in effects_of(change, make.make_world(live), Policies())) is is_one
 
 
@@ -137,15 +138,15 @@ def test_a_time_limit_put_before_other_tolerations_is_one(before: list[Any], aft
     ],
 )
 def test_the_report_that_a_pod_has_ended_is_one(before: str, after: str, is_one: bool) -> None:
-    old, new = make.make_pod(phase=before), make.make_pod(phase=after)
+    old, new = wire.make_pod(phase=before), wire.make_pod(phase=after)
     change, live = make.update(POD, old, new)
     assert (Effect.POD_REMOVAL in effects_of(change, make.make_world(live), Policies())) is is_one
-    unbound = make.make_world(make.make_live(POD, make.make_pod(node="", phase=before)))
+    unbound = make.make_world(make.make_live(POD, wire.make_pod(node="", phase=before)))
     assert Effect.POD_REMOVAL not in effects_of(change, unbound, Policies())
 
 
 def test_what_else_the_status_of_a_pod_says_is_no_change() -> None:
-    old, new = make.make_pod(), make.make_pod()
+    old, new = wire.make_pod(), wire.make_pod()
     new["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
     assert make.update(POD, old, new)[0].fields == ()
 

@@ -12,6 +12,7 @@ from cutline.domain.live import World
 from cutline.domain.policy import Exemption, Policies, Policy, crossed_lines, lines_of
 from cutline.domain.selector import EVERYTHING, LabelRequirement, LabelSelector, Operator
 from tests import builders as make
+from tests import wire
 
 SCALE_DOWN = frozenset({Effect.SCALE_DOWN})
 
@@ -46,13 +47,13 @@ def test_no_line_gates_what_belongs_to_a_policys_own_rules() -> None:
 @pytest.mark.parametrize(
     ("labels", "selector", "reached"),
     [
-        (make.LINE_LABELS, EVERYTHING, True),
-        (make.LINE_LABELS, make.matching(team="shop"), False),
-        ({**make.LINE_LABELS, "team": "shop"}, make.matching(team="shop"), True),
+        (wire.LINE_LABELS, EVERYTHING, True),
+        (wire.LINE_LABELS, make.matching(team="shop"), False),
+        ({**wire.LINE_LABELS, "team": "shop"}, make.matching(team="shop"), True),
         ({"team": "shop"}, make.matching(team="shop"), False),
         ({}, EVERYTHING, False),
         ({"cutline.dev/line": ""}, EVERYTHING, True),
-        (make.LINE_LABELS, None, False),
+        (wire.LINE_LABELS, None, False),
     ],
 )
 def test_only_namespaces_that_carry_the_scope_label_are_reached(labels: Any, selector: Any, reached: bool) -> None:
@@ -83,7 +84,7 @@ def test_the_words_are_those_that_people_write() -> None:
     ],
 )
 def test_a_line_matches_by_the_old_or_the_new_labels(old: Any, new: Any, crossed: bool) -> None:
-    change, live = make.update(DEPLOYMENT, make.make_workload(labels=old), make.make_workload(labels=new, replicas=3))
+    change, live = make.update(DEPLOYMENT, wire.make_workload(labels=old), wire.make_workload(labels=new, replicas=3))
     policy = make.make_policy(line(objects=make.matching(tier="payments")))
     assert bool(names(policy, change=change, world=make.make_world(live))) is crossed
 

@@ -19,8 +19,9 @@ from cutline.domain.policy import Policies
 from cutline.domain.render import Parameters, render, verify_applies
 from cutline.domain.tree import digest
 from tests import builders as make
+from tests import wire
 
-OLD, CURRENT = make.make_template("web:1"), make.make_template("web:2")
+OLD, CURRENT = wire.make_template("web:1"), wire.make_template("web:2")
 HISTORY = (make.make_revision(OLD, 1), make.make_revision(CURRENT, 2))
 
 
@@ -34,7 +35,7 @@ def to_template(
 ) -> tuple[Change, World]:
     """The change of a workload's template from `current`, and the world in which it is made."""
     change, live = make.update(
-        kind, make.make_workload(kind, template=current), make.make_workload(kind, template=template, **also)
+        kind, wire.make_workload(kind, template=current), wire.make_workload(kind, template=template, **also)
     )
     return change, make.make_world(live, revisions=history)
 
@@ -49,25 +50,25 @@ def test_returning_to_the_exact_template_of_an_earlier_revision_is_one(kind: Kin
 
 
 def test_the_label_that_the_controller_adds_hides_no_rollback() -> None:
-    hashed = make.make_template("web:1", labels={"app": "web", "pod-template-hash": "abc"})
+    hashed = wire.make_template("web:1", labels={"app": "web", "pod-template-hash": "abc"})
     assert is_rollback(*to_template(hashed))
 
 
 @pytest.mark.parametrize("labels", [{"app": "web", "build": "7"}, {}])
 def test_the_pods_of_an_earlier_revision_under_other_labels_are_one(labels: dict[str, str]) -> None:
-    pods = make.make_template("web:1", labels=labels, nodeSelector={"disk": "ssd"})
-    earlier = make.make_revision(make.make_template("web:1", nodeSelector={"disk": "ssd"}), 1)
+    pods = wire.make_template("web:1", labels=labels, nodeSelector={"disk": "ssd"})
+    earlier = make.make_revision(wire.make_template("web:1", nodeSelector={"disk": "ssd"}), 1)
     assert is_rollback(*to_template(pods, history=(earlier, HISTORY[1])))
 
 
 def test_an_image_that_goes_back_is_one_whatever_else_changes() -> None:
-    back = make.make_template("web:1", nodeSelector={"disk": "ssd"}, labels={"app": "web", "x": "y"})
+    back = wire.make_template("web:1", nodeSelector={"disk": "ssd"}, labels={"app": "web", "x": "y"})
     assert is_rollback(*to_template(back))
 
 
 def test_an_image_of_an_init_container_that_goes_back_is_one() -> None:
     def template(image: str) -> dict[str, Any]:
-        return make.make_template("web:2", initContainers=[{"name": "migrate", "image": image}])
+        return wire.make_template("web:2", initContainers=[{"name": "migrate", "image": image}])
 
     history = (make.make_revision(template("migrate:1"), 1), make.make_revision(template("migrate:2"), 2))
     more = template("migrate:1") | {"metadata": {"labels": {"app": "web", "x": "y"}}}
@@ -76,7 +77,7 @@ def test_an_image_of_an_init_container_that_goes_back_is_one() -> None:
 
 
 def test_undoing_a_restart_mark_is_one() -> None:
-    restarted = make.make_template("web:2")
+    restarted = wire.make_template("web:2")
     restarted["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": "2026-01-01"}
     history = (make.make_revision(CURRENT, 1), make.make_revision(restarted, 2))
     assert is_rollback(*to_template(CURRENT, current=restarted, history=history))
@@ -85,8 +86,8 @@ def test_undoing_a_restart_mark_is_one() -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        make.make_template("web:3"),
-        make.make_template("web:2", nodeSelector={"disk": "ssd"}),
+        wire.make_template("web:3"),
+        wire.make_template("web:2", nodeSelector={"disk": "ssd"}),
         {**CURRENT, "metadata": {"labels": {"app": "web", "build": "8"}}},
     ],
     ids=["new image", "new field", "new label"],
@@ -102,7 +103,7 @@ def test_a_rollout_restart_is_none() -> None:
 
 
 def test_an_image_that_comes_back_in_another_container_is_one() -> None:
-    other = make.make_template("web:2")
+    other = wire.make_template("web:2")
     other["spec"]["containers"].append({"name": "sidecar", "image": "web:1"})
     assert is_rollback(*to_template(other))
 
@@ -121,7 +122,7 @@ def test_an_image_that_comes_back_in_another_container_is_one() -> None:
     ],
 )
 def test_an_image_goes_back_however_its_name_is_written(written: str, is_one: bool) -> None:
-    assert is_rollback(*to_template(make.make_template(written, priority=7))) is is_one
+    assert is_rollback(*to_template(wire.make_template(written, priority=7))) is is_one
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def test_an_image_is_read_as_the_runtimes_read_it(reference: str, whole: str) ->
 )
 def test_an_order_to_the_controller_to_go_back_is_one(before: Any, after: Any, is_one: bool) -> None:
     change, live = make.update(
-        DEPLOYMENT, make.make_workload(annotations=before), make.make_workload(annotations=after)
+        DEPLOYMENT, wire.make_workload(annotations=before), wire.make_workload(annotations=after)
     )
     assert is_rollback(change, make.make_world(live, revisions=HISTORY)) is is_one
 
@@ -188,13 +189,13 @@ def test_of_two_revisions_alike_the_exact_and_then_the_newest_counts() -> None:
     twins = (make.make_revision(OLD, 1), make.make_revision(OLD, 3), make.make_revision(CURRENT, 4))
     change, world = to_template(OLD, history=twins)
     assert baseline_of([Effect.ROLLBACK], change, world)["revision"] == "rs-3-uid"
-    alike = make.make_revision(make.make_template("web:1", labels={"app": "web", "x": "y"}), 3)
+    alike = make.make_revision(wire.make_template("web:1", labels={"app": "web", "x": "y"}), 3)
     change, world = to_template(OLD, history=(HISTORY[0], alike, HISTORY[1]))
     assert baseline_of([Effect.ROLLBACK], change, world)["revision"] == "rs-1-uid"
 
 
 def test_part_of_a_signed_template_is_not_covered() -> None:
-    both = make.make_template("web:1", nodeSelector={"disk": "ssd"})
+    both = wire.make_template("web:1", nodeSelector={"disk": "ssd"})
     signed, world = to_template(both)
     requested, _ = to_template(OLD)
     assert list(uncovered(signed, requested, {Effect.ROLLBACK}, UNNARROWED, world)) == [
@@ -225,7 +226,7 @@ def test_by_hand_it_is_what_rollout_undo_does(kind: Kind) -> None:
 
 
 def test_undo_of_a_deployment_takes_the_annotations_of_the_revision() -> None:
-    live = make.make_live(DEPLOYMENT, make.make_workload(annotations={"note": "new"}))
+    live = make.make_live(DEPLOYMENT, wire.make_workload(annotations={"note": "new"}))
     earlier = make.make_revision(OLD, 1, annotations={"note": "old"})
     world = make.make_world(live, revisions=(earlier, HISTORY[1]))
     assert apply(live.content, rendered(world, 1).fields)["metadata"]["annotations"] == {"note": "old"}

@@ -19,13 +19,14 @@ from cutline.domain.policy import Policies
 from cutline.domain.render import Parameters, render, verify_applies
 from cutline.domain.tree import ABSENT
 from tests import builders as make
+from tests import wire
 
 SCALES = [DEPLOYMENT, STATEFUL_SET, REPLICA_SET]
 SSD = {"disk": "ssd"}
 
 
 def is_scale_down(kind: Kind, before: dict[str, Any], after: dict[str, Any]) -> bool:
-    change, live = make.update(kind, make.make_workload(kind, **before), make.make_workload(kind, **after))
+    change, live = make.update(kind, wire.make_workload(kind, **before), wire.make_workload(kind, **after))
     return Effect.SCALE_DOWN in effects_of(change, make.make_world(live), Policies())
 
 
@@ -48,7 +49,7 @@ def test_saying_nothing_means_one_replica() -> None:
     ("before", "after"), [([], [{"uid": "gone"}]), ([{"uid": "a"}], []), ([{"uid": "a"}], [{"uid": "b"}])]
 )
 def test_a_workload_that_changes_its_owner_is_one(kind: Kind, before: Any, after: Any) -> None:
-    old, new = make.make_workload(kind), make.make_workload(kind)
+    old, new = wire.make_workload(kind), wire.make_workload(kind)
     old["metadata"]["ownerReferences"], new["metadata"]["ownerReferences"] = before, after
     change, live = make.update(kind, old, new)
     assert Effect.SCALE_DOWN in effects_of(change, make.make_world(live), Policies())
@@ -78,8 +79,8 @@ def test_moving_the_ordinals_of_a_stateful_set_is_one(before: Any, after: Any) -
 def test_a_daemon_set_that_may_leave_nodes_is_one(before: Any, after: Any) -> None:
     assert is_scale_down(
         DAEMON_SET,
-        {"replicas": None, "template": make.make_template(**before)},
-        {"replicas": None, "template": make.make_template(**after)},
+        {"replicas": None, "template": wire.make_template(**before)},
+        {"replicas": None, "template": wire.make_template(**after)},
     )
 
 
@@ -94,13 +95,13 @@ def test_a_daemon_set_that_may_leave_nodes_is_one(before: Any, after: Any) -> No
 def test_a_daemon_set_that_leaves_no_node_is_none(before: Any, after: Any) -> None:
     assert not is_scale_down(
         DAEMON_SET,
-        {"replicas": None, "template": make.make_template(**before)},
-        {"replicas": None, "template": make.make_template(**after)},
+        {"replicas": None, "template": wire.make_template(**before)},
+        {"replicas": None, "template": wire.make_template(**after)},
     )
 
 
 def test_choosing_other_nodes_for_a_deployment_is_none() -> None:
-    assert not is_scale_down(DEPLOYMENT, {}, {"template": make.make_template(nodeSelector=SSD)})
+    assert not is_scale_down(DEPLOYMENT, {}, {"template": wire.make_template(nodeSelector=SSD)})
 
 
 def test_the_baseline_is_the_count_that_the_signers_saw() -> None:
@@ -175,7 +176,7 @@ def test_by_hand_there_are_no_fewer_than_none() -> None:
 
 
 def test_what_is_rendered_from_an_unsaid_count_applies() -> None:
-    world = make.make_world(make.make_live(DEPLOYMENT, make.make_workload(replicas=None)))
+    world = make.make_world(make.make_live(DEPLOYMENT, wire.make_workload(replicas=None)))
     (change,) = rendered(world, 0)
     assert change.fields[0].old is ABSENT
     verify_applies(change, world, "spec")

@@ -12,7 +12,8 @@ from cutline.kube.errors import Unavailable
 from cutline_operator.index import Index, Key, Kind, Topic
 from cutline_operator.metrics import Metrics
 from cutline_operator.sweep import Sweep
-from tests.builders import ALICE, NOW, make_policy_tree, make_proposal
+from tests.builders import ALICE, NOW, make_proposal
+from tests.wire import make_policy_tree
 
 PROPOSAL = make_proposal()
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from cutline_operator.policy_status import Selectable, policy_status
-from tests.builders import NOW, make_policy_tree
+from tests.builders import NOW
+from tests.wire import make_policy_tree
 
 LABELS: tuple[Mapping[str, str], ...] = ({"cutline.dev/line": "production"}, {"cutline.dev/line": "staging"}, {})
 

@@ -10,17 +10,8 @@ from cutline.domain.lifecycle import ClaimState
 from cutline.domain.live import Live
 from cutline.domain.tree import ABSENT
 from cutline_operator.settlement import FINAL_AFTER, is_final, next_look, outcome_of
-from tests.builders import (
-    NOW,
-    ago,
-    make_change,
-    make_claim,
-    make_live,
-    make_node,
-    make_pod,
-    make_proposal,
-    make_workload,
-)
+from tests.builders import NOW, ago, make_change, make_claim, make_live, make_proposal
+from tests.wire import make_node, make_pod, make_workload
 
 FIVE = make_live()
 TO_THREE = make_change(FIVE)

@@ -24,6 +24,7 @@ from cutline_webhook.drafting import DRAFT_LABEL, MOST_PER_ACTOR, Drafter, Wish,
 from cutline_webhook.policies import PolicyStore
 from cutline_webhook.proposing import ProposalMaker
 from tests import builders as make
+from tests import wire
 from tests.api.cluster_in_memory import ClusterInMemory
 from tests.api.trees import proposal_tree, signoff_tree
 from tests.webhook.test_gate import cluster, settings
@@ -71,7 +72,7 @@ async def _turns(count: int) -> None:
 
 def shop() -> ClusterInMemory:
     world = cluster()
-    world.add("reversibilitypolicies", make.make_policy_tree(onDeny="Draft"))
+    world.add("reversibilitypolicies", wire.make_policy_tree(onDeny="Draft"))
     return world
 
 

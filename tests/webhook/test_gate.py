@@ -18,11 +18,12 @@ from cutline.domain.verdict import Conclusion, Objection, Reason, Verdict
 from cutline.kube.errors import NotFound, Unavailable
 from cutline_webhook.gate import Gate
 from tests import builders as make
+from tests import wire
 from tests.api.cluster_in_memory import ClusterInMemory
 from tests.api.test_fields_and_settings import settings_text
 from tests.api.trees import proposal_tree, signoff_tree
 
-SCALE = make.make_request(old=make.make_workload(), new=make.make_workload(replicas=3))
+SCALE = make.make_request(old=wire.make_workload(), new=wire.make_workload(replicas=3))
 Tree = dict[str, Any]
 
 
@@ -33,8 +34,8 @@ def settings() -> InstallationSettings:
 def cluster(**deployment: Any) -> ClusterInMemory:
     """A shop with one deployment, inside the line."""
     world = ClusterInMemory()
-    world.add("namespaces", make.make_namespace())
-    world.add("deployments", make.make_workload(**deployment))
+    world.add("namespaces", wire.make_namespace())
+    world.add("deployments", wire.make_workload(**deployment))
     return world
 
 
@@ -63,11 +64,11 @@ def judged(world: ClusterInMemory, request: Request = SCALE, policies: Policies 
 @pytest.mark.parametrize(
     "request_",
     [
-        make.make_request(old=make.make_workload(), new=make.make_workload()),
-        make.make_request(old=make.make_workload(), new=make.make_workload(replicas=9)),
-        make.make_request(kind=NODE, name="node-1", old=make.make_node(unschedulable=True), new=make.make_node()),
-        make.make_request(Operation.DELETE, kind=POD, name="web-1", old=make.make_pod(phase="Succeeded")),
-        make.make_request(Operation.DELETE, kind=POD, name="web-1", old=make.make_pod(node="")),
+        make.make_request(old=wire.make_workload(), new=wire.make_workload()),
+        make.make_request(old=wire.make_workload(), new=wire.make_workload(replicas=9)),
+        make.make_request(kind=NODE, name="node-1", old=wire.make_node(unschedulable=True), new=wire.make_node()),
+        make.make_request(Operation.DELETE, kind=POD, name="web-1", old=wire.make_pod(phase="Succeeded")),
+        make.make_request(Operation.DELETE, kind=POD, name="web-1", old=wire.make_pod(node="")),
     ],
     ids=["no-op", "scale-up", "uncordon", "finished pod", "unbound pod"],
 )
@@ -85,7 +86,7 @@ def test_kubernetes_own_controllers_cost_no_read() -> None:
         ("system:serviceaccounts:kube-system",),
         "JTI=1",
     )
-    request = make.make_request(Operation.DELETE, kind=POD, name="", old=make.make_pod(), user=controller)
+    request = make.make_request(Operation.DELETE, kind=POD, name="", old=wire.make_pod(), user=controller)
     assert judged(world, request).reason is Reason.EXEMPT_IDENTITY
     assert world.asked == []
 
@@ -125,7 +126,7 @@ def test_a_use_that_happened_is_not_admitted_again() -> None:
     world = signed_cluster()
     judged(world)
     # Done, and undone by somebody: the old side stands again, two generations on.
-    again = replace(SCALE, old_object=make.make_workload(generation=9), object=make.make_workload(replicas=3))
+    again = replace(SCALE, old_object=wire.make_workload(generation=9), object=wire.make_workload(replicas=3))
     verdict = judged(world, again)
     assert verdict.is_denied
     assert {finding.objection for finding in verdict.evaluations[0].findings} == {Objection.SPENT}
@@ -145,7 +146,7 @@ def test_two_equal_requests_at_once_make_one_record() -> None:
 
 def test_two_different_uses_at_once_end_with_one_of_them() -> None:
     world = signed_cluster()
-    to_four = replace(SCALE, object=make.make_workload(replicas=4))
+    to_four = replace(SCALE, object=wire.make_workload(replicas=4))
 
     async def both() -> list[Any]:
         requests = SCALE, to_four
@@ -168,7 +169,7 @@ def test_a_dry_run_gets_the_same_verdict_and_writes_nothing(is_signed: bool) -> 
 def test_a_dry_run_of_a_spent_use_is_denied_too() -> None:
     world = signed_cluster()
     judged(world)
-    moved = replace(SCALE, old_object=make.make_workload(generation=9), dry_run=True)
+    moved = replace(SCALE, old_object=wire.make_workload(generation=9), dry_run=True)
     assert judged(world, moved).is_denied
 
 
@@ -208,7 +209,7 @@ def test_a_proposal_that_is_being_deleted_admits_nothing() -> None:
 
 def test_a_proposal_that_the_gate_did_not_stamp_admits_nothing_and_stops_nothing() -> None:
     world = signed_cluster()
-    world.add("remediationproposals", {"metadata": {"name": "raw", "namespace": make.SHOP}, "spec": {"approved": True}})
+    world.add("remediationproposals", {"metadata": {"name": "raw", "namespace": wire.SHOP}, "spec": {"approved": True}})
     assert judged(world).conclusion is Conclusion.SIGNED
 
 
@@ -237,9 +238,9 @@ def evict(name: str = "web-1", **deletion: Any) -> Request:
 
 def test_an_eviction_is_judged_by_the_pod_that_it_names() -> None:
     world = cluster()
-    world.add("pods", make.make_pod())
+    world.add("pods", wire.make_pod())
     assert judged(world, evict()).is_denied
-    world.add("pods", make.make_pod(phase="Failed"))
+    world.add("pods", wire.make_pod(phase="Failed"))
     assert judged(world, evict()).reason is Reason.NO_EFFECT
 
 
@@ -347,8 +348,8 @@ def test_the_gate_keeps_nothing_between_two_requests() -> None:
     async def twice() -> list[Verdict]:
         first = await gate.judge(SCALE, caller_is_verified=True)
         world.objects.clear()
-        world.add("namespaces", make.make_namespace())
-        world.add("deployments", make.make_workload())
+        world.add("namespaces", wire.make_namespace())
+        world.add("deployments", wire.make_workload())
         second = await gate.judge(SCALE, caller_is_verified=True)
         return [first.verdict, second.verdict]
 

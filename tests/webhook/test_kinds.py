@@ -23,6 +23,7 @@ from cutline_webhook.proposing import ProposalMaker
 from cutline_webhook.refusal import Refused
 from cutline_webhook.stamping import Stamper
 from tests import builders as make
+from tests import wire
 from tests.api.cluster_in_memory import ClusterInMemory
 from tests.api.trees import proposal_tree, signoff_tree
 from tests.webhook.test_gate import cluster, settings, signed_cluster
@@ -84,7 +85,7 @@ def created(world: ClusterInMemory, plural: str, user: User, tree: Tree) -> Tree
 
 def by_hand(**spec: Any) -> Tree:
     return {
-        "metadata": {"name": "web-to-3", "namespace": make.SHOP},
+        "metadata": {"name": "web-to-3", "namespace": wire.SHOP},
         "spec": {
             "action": "ScaleDown",
             "target": {"group": "apps", "kind": "Deployment", "name": "web"},
@@ -98,7 +99,7 @@ def by_hand(**spec: Any) -> Tree:
 def word(decision: str = "Approve", name: str = "mine", **spec: Any) -> Tree:
     digest = make.make_proposal().digest
     return {
-        "metadata": {"name": name, "namespace": make.SHOP},
+        "metadata": {"name": name, "namespace": wire.SHOP},
         "spec": {"proposal": "web-to-3", "digest": digest, "decision": decision, **spec},
     }
 
@@ -314,7 +315,7 @@ def test_an_approval_that_counts_for_nothing_is_warned_of() -> None:
 
 def stored() -> dict[str, Tree]:
     proposal = make.make_proposal()
-    spec = {"proposal": {"namespace": make.SHOP, "name": proposal.name, "uid": proposal.uid}}
+    spec = {"proposal": {"namespace": wire.SHOP, "name": proposal.name, "uid": proposal.uid}}
     return {
         "remediationproposals": proposal_tree(proposal),
         "signoffs": signoff_tree(make.make_signoff(proposal)),
@@ -363,7 +364,7 @@ def test_nobody_hands_our_kinds_to_a_controller(plural: str, key: str) -> None:
 
 def test_a_policy_that_cannot_be_meant_is_refused_at_apply() -> None:
     for operation in (Operation.CREATE, Operation.UPDATE):
-        asked = make.make_request(operation, kind=POLICY, old={}, new=make.make_policy_tree(lines=[]))
+        asked = make.make_request(operation, kind=POLICY, old={}, new=wire.make_policy_tree(lines=[]))
         with pytest.raises(BadObject):
             check(cluster(), asked)
 
@@ -373,7 +374,7 @@ def test_a_policy_that_cannot_be_meant_is_refused_at_apply() -> None:
 
 def world_with_everything() -> ClusterInMemory:
     world = ClusterInMemory()
-    world.add("namespaces", make.make_namespace())
+    world.add("namespaces", wire.make_namespace())
     for plural, tree in stored().items():
         world.add(plural, tree)
     return world
@@ -462,14 +463,14 @@ def test_a_word_about_a_proposal_that_is_gone_or_another_one_may_go() -> None:
     (tree,) = world.all("signoffs")
     world.all("remediationproposals")[0]["metadata"]["uid"] = "made-again"
     check(world, request("signoffs", Operation.DELETE, make.AGENT, old=tree))
-    world.objects.pop(("remediationproposals", make.SHOP, "web-to-3"))
+    world.objects.pop(("remediationproposals", wire.SHOP, "web-to-3"))
     check(world, request("signoffs", Operation.DELETE, make.AGENT, old=tree))
 
 
 def test_a_drain_is_rendered_whole_and_asks_for_each_namespace() -> None:
     world = cluster()
-    world.add("nodes", make.make_node())
-    world.add("pods", make.make_pod())
+    world.add("nodes", wire.make_node())
+    world.add("pods", wire.make_pod())
     tree = by_hand(action="Drain", target={"kind": "Node", "name": "node-1"}, scaleDown=None, drain={})
     tree["metadata"]["namespace"] = make.SYSTEM
     proposal = proposal_of(created(world, "remediationproposals", make.AGENT, tree))
