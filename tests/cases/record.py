@@ -23,7 +23,7 @@ from tests.cases import scenarios_controllers, scenarios_nodes, scenarios_pods
 from tests.cases.case import Case, default_policy, load_cases
 from tests.cases.deciding import decided, gate_webhooks
 from tests.cases.stage import EVERYTHING, Stage
-from tests.e2e.cluster import await_true
+from tests.e2e.waiting import await_true
 
 _NAMESPACE = "shop"
 _RECORDER = "cutline-case-recorder"

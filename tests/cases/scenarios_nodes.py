@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.cases.case import Case, Ends
 from tests.cases.stage import Stage
-from tests.e2e.cluster import await_true
+from tests.e2e.waiting import await_true
 
 _INSIDE = "what happens inside a container is not the API server's to judge"
 _NODE = "real-1"

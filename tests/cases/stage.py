@@ -12,7 +12,8 @@ from cutline_testbed import Testbed
 from cutline_testbed.recording import Recorded
 from tests.cases.case import Case, Ends, Observed
 from tests.cases.trimming import trimmed
-from tests.e2e.cluster import MERGE, Login, await_true
+from tests.e2e.login import MERGE, Login
+from tests.e2e.waiting import await_true
 
 Tree = dict[str, Any]
 

@@ -1,32 +1,24 @@
 """What the end-to-end tests speak: personas that run real commands on a real API server."""
 
-import base64
 import http.client
 import json
 import secrets
-import ssl
 import subprocess
-import tempfile
-import threading
-import time
 import urllib.parse
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from cutline_testbed import CutlinePods, CutlineProcesses, Testbed
 from cutline_testbed.ports import HOST
+from tests.e2e.login import MERGE, Answer, Login
+from tests.e2e.manifests import POLICY, policy, proposal, signoff
+from tests.e2e.waiting import SECONDS, await_true
 
 SYSTEM = "cutline-system"
 AGENT = "system:serviceaccount:agents:ai-sre"
-SECONDS = 60.0  # how long anything that must come may take on a busy machine
 POLICIES = "/apis/cutline.dev/v1alpha1/reversibilitypolicies"
-MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,133 +44,6 @@ class Outcome:
         for text in texts:
             assert text in flat, f"{text!r} is not in what `{self.command}` printed:\n{self.output}"
         return self
-
-
-def await_true(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
-    """Wait for what must come; the deadline is an error and not a result."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f}s in vain until {what}"
-        time.sleep(0.05)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the API server itself answered, for what kubectl cannot send or does not print."""
-
-    status: int
-    body: dict[str, Any]
-
-    @property
-    def passed(self) -> bool:
-        return self.status < 300
-
-    @property
-    def message(self) -> str:
-        return str(self.body.get("message", ""))
-
-    def cause(self, reason: str) -> str:
-        """The message of the denial's cause with that reason; empty where there is none."""
-        causes = (self.body.get("details") or {}).get("causes") or []
-        return next((str(cause["message"]) for cause in causes if cause.get("reason") == reason), "")
-
-    def must_pass(self) -> dict[str, Any]:
-        assert self.passed, f"{self.status} {self.message}"
-        return self.body
-
-    def must_be_refused(self, *texts: str) -> None:
-        assert not self.passed, f"passed: {self.body}"
-        flat = " ".join(self.message.split())
-        for text in texts:
-            assert text in flat, f"{text!r} is not in: {self.message}"
-
-
-class Login:
-    """A persona's credentials, for requests that are sent without kubectl."""
-
-    def __init__(self, kubeconfig: Path, address: str = "") -> None:
-        """`address` (HOST:PORT) is that of another API server than the kubeconfig's."""
-        tree = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = tree["clusters"][0]["cluster"], tree["users"][0]["user"]
-        self._address = address or urllib.parse.urlsplit(cluster["server"]).netloc
-        self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        self._context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
-        if "client-certificate-data" in user:
-            with tempfile.NamedTemporaryFile("w") as file:  # the standard library reads files only
-                file.write(_decoded(user["client-certificate-data"]) + _decoded(user["client-key-data"]))
-                file.flush()
-                self._context.load_cert_chain(file.name)
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        content_type: str = "application/json",
-        more_headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One request; `OSError` or `HTTPException` where nobody answered."""
-        connection = http.client.HTTPSConnection(self._address, timeout=SECONDS, context=self._context)
-        try:
-            headers = {**self._headers, "Content-Type": content_type, "Accept": "application/json"}
-            connection.request(
-                method, path, None if body is None else json.dumps(body), {**headers, **(more_headers or {})}
-            )
-            response = connection.getresponse()
-            return Answer(response.status, json.loads(response.read()))
-        finally:
-            connection.close()
-
-    def watch(self, path: str) -> Iterator[dict[str, Any]]:
-        """The events of a watch, until the server ends it or the caller stops reading."""
-        connection = http.client.HTTPSConnection(self._address, timeout=SECONDS, context=self._context)
-        try:
-            connection.request("GET", path, headers=self._headers)
-            for line in connection.getresponse():
-                yield json.loads(line)
-        finally:
-            connection.close()
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode()
-
-
-class Load:
-    """Requests sent again and again by threads until the block ends."""
-
-    def __init__(self) -> None:
-        self.statuses: dict[str, Counter[int]] = {}
-        # What was said with the first answer of each status, to tell why one was not expected.
-        self.said: dict[tuple[str, int], str] = {}
-        self._ended = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def keep(self, name: str, send: Callable[[], Answer]) -> None:
-        counted = self.statuses.setdefault(name, Counter())
-
-        def run() -> None:
-            while not self._ended.is_set():
-                answer = send()
-                counted[answer.status] += 1
-                self.said.setdefault((name, answer.status), answer.message)
-
-        self._threads.append(threading.Thread(target=run, daemon=True))
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def await_more(self, name: str, status: int, more: int = 5) -> None:
-        """Wait until so many more requests were answered with this status."""
-        wanted = self.statuses[name][status] + more
-        await_true(lambda: self.statuses[name][status] >= wanted, f"{name} met {status} {more} times")
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,45 +266,3 @@ class Cluster:
         """The records of changes that one proposal let through."""
         everything = self.items("admittedchanges", "-n", SYSTEM)
         return [item for item in everything if item["spec"]["proposal"]["name"] == proposal_name]
-
-
-def proposal(name: str, namespace: str, action: str, target: dict[str, str], **spec: Any) -> dict[str, Any]:
-    """A proposal as a person writes it."""
-    body = {"action": action, "target": target, "why": {"summary": "errors since the last change"}, **spec}
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "cutline.dev/v1alpha1", "kind": "RemediationProposal", "metadata": metadata, "spec": body}
-
-
-def signoff(name: str, namespace: str, of: str, digest: str, decision: str, **spec: Any) -> dict[str, Any]:
-    """A sign-off as a person writes it."""
-    body = {"proposal": of, "digest": digest, "decision": decision, "reason": "looked at the change", **spec}
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "cutline.dev/v1alpha1", "kind": "Signoff", "metadata": metadata, "spec": body}
-
-
-def policy(name: str, *lines: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    """A policy over the namespaces that carry its name as their line label."""
-    where = {"namespaces": {"matchLabels": {"cutline.dev/line": name}}}
-    body = {"where": where, "lines": list(lines), **spec}
-    return {
-        "apiVersion": "cutline.dev/v1alpha1",
-        "kind": "ReversibilityPolicy",
-        "metadata": {"name": name},
-        "spec": body,
-    }
-
-
-def line(name: str, *actions: str, approvals: int = 1, including: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """A line that asks for approvals from sre."""
-    require: dict[str, Any] = {"approvals": approvals, "from": [{"userGroup": "sre"}]}
-    if including:
-        require["including"] = [{"userGroup": group} for group in including]
-    return {"name": name, "actions": list(actions), "require": require, **more}
-
-
-CHECKOUT = {"group": "apps", "kind": "Deployment", "name": "checkout"}
-POLICY = {"group": "cutline.dev", "kind": "ReversibilityPolicy"}
-
-
-def scale_down(replicas: int) -> dict[str, Any]:
-    return {"scaleDown": {"replicas": replicas}}

@@ -18,7 +18,10 @@ from cryptography import x509
 from cutline_operator.certificate_store import RENEW_ANNOTATION, SINCE_ANNOTATION
 from cutline_operator.certificates import make_authority
 from cutline_testbed.gate import GATE_PATH
-from tests.e2e.cluster import CHECKOUT, MERGE, POLICIES, POLICY, SYSTEM, Cluster, await_true, scale_down
+from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, POLICY, scale_down
+from tests.e2e.waiting import await_true
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _CONFIGURATIONS = (

@@ -19,7 +19,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, Load, await_true, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.load import Load
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 

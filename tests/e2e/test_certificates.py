@@ -32,8 +32,11 @@ from cutline_testbed.helm import chart
 from cutline_testbed.state import Options
 from cutline_testbed.toolchain import ensure_programs
 from tests.e2e.audit_log import AuditTail
-from tests.e2e.cluster import MERGE, SYSTEM, Cluster, Load, await_true
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.load import Load
+from tests.e2e.login import MERGE
 from tests.e2e.rights import OPERATOR, rights_of
+from tests.e2e.waiting import await_true
 from tests.least_rights import Request, not_granted, not_used, requests_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]

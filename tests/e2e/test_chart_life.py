@@ -11,7 +11,11 @@ import pytest
 from cutline_testbed import install
 from cutline_testbed.helm import chart
 from cutline_testbed.install import ensure_installed
-from tests.e2e.cluster import CHECKOUT, JSON_PATCH, MERGE, SYSTEM, Cluster, Load, await_true, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.load import Load
+from tests.e2e.login import JSON_PATCH, MERGE
+from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 

@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, MERGE, Cluster, await_true, line, scale_down
+from tests.e2e.cluster import Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, line, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

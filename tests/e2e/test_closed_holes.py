@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 import rfc8785
 
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, await_true, proposal, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE, Answer
+from tests.e2e.manifests import CHECKOUT, proposal, scale_down
 from tests.e2e.test_evasions import NOBODY, change_text, deployments, proposals, replicas_field, stateful_set
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

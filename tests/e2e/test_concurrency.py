@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from cutline_testbed import CutlineProcesses, Options, Testbed, install
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, Login, scale_down, signoff
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE, Answer, Login
+from tests.e2e.manifests import CHECKOUT, scale_down, signoff
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 

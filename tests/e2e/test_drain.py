@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, Outcome, await_true, line
+from tests.e2e.cluster import SYSTEM, Cluster, Outcome
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, line
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import AGENT, CHECKOUT, MERGE, Cluster, await_true, scale_down
+from tests.e2e.cluster import AGENT, Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

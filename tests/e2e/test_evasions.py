@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 import rfc8785
 
-from tests.e2e.cluster import (
-    CHECKOUT,
-    JSON_PATCH,
-    MERGE,
-    SYSTEM,
-    Cluster,
-    line,
-    proposal,
-    scale_down,
-    signoff,
-)
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import JSON_PATCH, MERGE
+from tests.e2e.manifests import CHECKOUT, line, proposal, scale_down, signoff
 
 pytestmark = pytest.mark.e2e
 

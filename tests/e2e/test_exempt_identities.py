@@ -20,7 +20,10 @@ import pytest
 
 from cutline.domain.exempt import BUILT_IN, ExemptIdentity
 from cutline.domain.request import Operation
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Answer, Cluster, await_true, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE, Answer
+from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 

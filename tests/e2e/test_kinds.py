@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, JSON_PATCH, MERGE, SYSTEM, Cluster, await_true, line, proposal, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import JSON_PATCH, MERGE
+from tests.e2e.manifests import CHECKOUT, line, proposal, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, JSON_PATCH, MERGE, POLICIES, POLICY, SYSTEM, Cluster, line, scale_down
+from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
+from tests.e2e.login import JSON_PATCH, MERGE
+from tests.e2e.manifests import CHECKOUT, POLICY, line, scale_down
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import MERGE, SYSTEM, Cluster
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE
 
 pytestmark = pytest.mark.e2e
 

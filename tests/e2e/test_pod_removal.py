@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import MERGE, SYSTEM, Cluster, await_true
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, MERGE, SYSTEM, Cluster, await_true, line, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, line, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

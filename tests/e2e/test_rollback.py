@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, JSON_PATCH, Cluster, Outcome
+from tests.e2e.cluster import Cluster, Outcome
+from tests.e2e.login import JSON_PATCH
+from tests.e2e.manifests import CHECKOUT
 
 pytestmark = pytest.mark.e2e
 

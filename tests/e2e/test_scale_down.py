@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.e2e.cluster import CHECKOUT, SYSTEM, Cluster, await_true, scale_down
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from cutline_testbed.helm import chart
-from tests.e2e.cluster import POLICIES, SYSTEM, Cluster, await_true, policy
+from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
+from tests.e2e.manifests import policy
+from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import AGENT, CHECKOUT, POLICIES, Cluster, await_true, line, proposal, scale_down, signoff
+from tests.e2e.cluster import AGENT, POLICIES, Cluster
+from tests.e2e.manifests import CHECKOUT, line, proposal, scale_down, signoff
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -20,7 +20,8 @@ from cutline_testbed.cutline_processes import CutlineProcesses, account_kubeconf
 from cutline_testbed.images import ImageArchives
 from cutline_testbed.ports import HOST
 from cutline_testbed.probes import http_ok
-from tests.e2e.cluster import Login, await_true
+from tests.e2e.login import Login
+from tests.e2e.waiting import await_true
 from tests.images.container import Container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.images]

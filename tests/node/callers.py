@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.cluster import Answer, Login
+from tests.e2e.login import Answer, Login
 from tests.node.tally import Fate, Kind, Sent
 
 # More than any webhook's timeout, so that it is the API server that gives up and not we.

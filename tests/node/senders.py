@@ -5,7 +5,7 @@ import time
 from functools import partial
 from typing import Any
 
-from tests.e2e.cluster import proposal, scale_down
+from tests.e2e.manifests import proposal, scale_down
 from tests.node.callers import Request
 from tests.node.load import Script, Sender, again
 from tests.node.shop import (

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.cluster import Answer, Cluster, await_true, proposal, scale_down, signoff
+from tests.e2e.cluster import Cluster
+from tests.e2e.login import Answer
+from tests.e2e.manifests import proposal, scale_down, signoff
 from tests.e2e.test_drain import sign_away
+from tests.e2e.waiting import await_true
 from tests.node.tally import Losses
 
 GUARDED, GROWING, IDLE, BUSY, NEVER = "guarded", "growing", "idle", "busy", "never-placed"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from cutline_testbed.helm import chart
-from tests.e2e.cluster import SYSTEM, Cluster, Outcome, await_true
+from tests.e2e.cluster import SYSTEM, Cluster, Outcome
+from tests.e2e.waiting import await_true
 from tests.node.demands import Allowed
 from tests.node.load import SteadyLoad
 from tests.node.pods import Containers, PodReplicas

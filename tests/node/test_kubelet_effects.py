@@ -16,7 +16,9 @@ import pytest
 from cutline_testbed.images.provenance import version_of
 from cutline_testbed.paths import checkout_root
 from tests.cases.stage import KILL, STRATEGIC, pod_spec, scripted
-from tests.e2e.cluster import MERGE, Answer, Cluster, Outcome, await_true
+from tests.e2e.cluster import Cluster, Outcome
+from tests.e2e.login import MERGE, Answer
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.node
 

@@ -14,7 +14,8 @@ import yaml
 
 from cutline_testbed import install
 from cutline_testbed.helm import chart
-from tests.e2e.cluster import SYSTEM, Cluster, Outcome, await_true
+from tests.e2e.cluster import SYSTEM, Cluster, Outcome
+from tests.e2e.waiting import await_true
 from tests.node.load import SteadyLoad
 from tests.node.pods import PodReplicas
 from tests.node.previous import load_previous_images, previous_chart, previous_version

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from tests.e2e.cluster import Cluster, await_true
+from tests.e2e.cluster import Cluster
+from tests.e2e.waiting import await_true
 from tests.node.demands import Allowed, faults
 from tests.node.lifelines import Replicas, Sampler
 from tests.node.load import SteadyLoad
