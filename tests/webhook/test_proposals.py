@@ -1,0 +1,129 @@
+"""Proposals at the webhook: completed by the gate, refused where they cannot be meant or were tampered with."""
+
+import pytest
+
+from cutline.api.proposals import proposal_of
+from cutline.domain.change import Verb
+from cutline.domain.errors import BadObject
+from cutline.domain.kind import POD
+from cutline.domain.request import Operation
+from cutline_webhook.refusal import Refused
+from tests import builders as make
+from tests import wire
+from tests.webhook.own_kinds import Edit, Tree, by_hand, check, created, request, stamped
+from tests.webhook.test_gate import cluster
+
+
+def test_a_proposal_written_by_hand_is_completed_and_stands() -> None:
+    proposal = proposal_of(created(cluster(), "remediationproposals", make.AGENT, by_hand()))
+    assert proposal.digest == proposal.stored_digest
+    assert proposal.proposer.is_same_as(make.AGENT)
+    assert [entry.change for entry in proposal.changes] == [make.make_change()]
+    assert proposal.requirement == (make.make_requirement(),)
+
+
+def test_a_change_from_a_denial_is_taken_as_it_is() -> None:
+    brought = by_hand(changes=[{"canonical": make.make_change().canonical}])
+    proposal = proposal_of(created(cluster(), "remediationproposals", make.AGENT, brought))
+    assert proposal.changes[0].change == make.make_change()
+
+
+def test_two_proposals_of_the_same_have_two_digests() -> None:
+    world = cluster()
+    one, other = (stamped(world, "remediationproposals", make.AGENT, by_hand()) for _ in range(2))
+    assert one["spec"]["digest"] != other["spec"]["digest"]
+
+
+@pytest.mark.parametrize("key", ["proposer", "nonce", "requirement", "digest"])
+def test_what_the_gate_says_is_never_taken_from_a_client(key: str) -> None:
+    with pytest.raises(Refused, match=f"spec.{key}"):
+        stamped(cluster(), "remediationproposals", make.AGENT, by_hand(**{key: "mine"}))
+
+
+@pytest.mark.parametrize("key", ["effects", "baseline", "digest", "summary", "target"])
+def test_of_a_change_only_its_text_is_brought(key: str) -> None:
+    entry = {"canonical": make.make_change().canonical, key: "mine"}
+    with pytest.raises(Refused, match=key):
+        stamped(cluster(), "remediationproposals", make.AGENT, by_hand(changes=[entry]))
+
+
+@pytest.mark.parametrize(
+    ("tree", "problem"),
+    [
+        (by_hand(action="Everything"), "spec.action"),
+        (by_hand(action="Rollback"), "spec.rollback.toRevision"),
+        (by_hand(scaleDown={"replicas": 5}), "spec.scaleDown.replicas"),
+        (by_hand(target={"group": "apps", "kind": "Deployment", "name": "nobody"}), "spec.target"),
+        (by_hand(target={"kind": "Node", "name": "node-1"}, action="Drain"), "metadata.namespace"),
+        (by_hand(executor="Operator"), "spec.executor"),
+        (by_hand(validFor="31m"), "spec.validFor"),
+        (by_hand(emergency={"reason": "fire", "ticket": "INC-1"}), "spec.emergency"),
+        (by_hand(changes=[{"canonical": "{}"}]), "spec.changes[0].canonical"),
+        (by_hand(changes=[{"canonical": make.make_change().canonical}] * 65), "spec.changes"),
+    ],
+)
+def test_a_proposal_that_cannot_be_meant_names_its_field(tree: Tree, problem: str) -> None:
+    with pytest.raises(BadObject) as refused:
+        stamped(cluster(), "remediationproposals", make.AGENT, tree)
+    assert refused.value.field == problem
+
+
+def test_what_the_proposer_may_not_read_is_not_rendered_for_him() -> None:
+    world = cluster()
+    world.may = lambda attributes: attributes["verb"] != "get"
+    with pytest.raises(BadObject, match="may not get"):
+        stamped(world, "remediationproposals", make.AGENT, by_hand())
+
+
+def test_a_change_of_another_namespace_is_proposed_there() -> None:
+    tree = by_hand(changes=[{"canonical": make.make_change().canonical}])
+    tree["metadata"]["namespace"] = "elsewhere"
+    with pytest.raises(BadObject, match="propose it"):
+        stamped(cluster(), "remediationproposals", make.AGENT, tree)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_emergency_is_for_humans_who_hold_the_verb(allowed: bool) -> None:
+    world = cluster()
+    world.may = lambda attributes: attributes["verb"] != "emergency" or allowed
+    tree = by_hand(emergency={"reason": "fire", "ticket": "INC-1"})
+    if allowed:
+        created(world, "remediationproposals", make.ALICE, tree)
+        return
+    with pytest.raises(BadObject, match="may not emergency"):
+        stamped(world, "remediationproposals", make.ALICE, tree)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda spec: spec["proposer"].update(username="mallory"),
+        lambda spec: spec["proposer"].update(groups=["sre"]),
+        lambda spec: spec.update(nonce="f" * 31),
+        lambda spec: spec.update(nonce="f" * 32),
+        lambda spec: spec["requirement"][0].update(approvals=9),
+        lambda spec: spec.update(requirement=[]),
+        lambda spec: spec.update(digest="sha256:0"),
+        lambda spec: spec["changes"][0].update(baseline={}),
+        lambda spec: spec.update(emergency={"reason": "fire", "ticket": "INC-1"}),
+    ],
+)
+def test_what_comes_between_the_two_webhooks_is_noticed(edit: Edit) -> None:
+    world = cluster()
+    tree = stamped(world, "remediationproposals", make.AGENT, by_hand())
+    edit(tree["spec"])
+    with pytest.raises((Refused, BadObject)):
+        check(world, request("remediationproposals", Operation.CREATE, make.AGENT, new=tree))
+
+
+def test_a_drain_is_rendered_whole_and_asks_for_each_namespace() -> None:
+    world = cluster()
+    world.add("nodes", wire.make_node())
+    world.add("pods", wire.make_pod())
+    tree = by_hand(action="Drain", target={"kind": "Node", "name": "node-1"}, scaleDown=None, drain={})
+    tree["metadata"]["namespace"] = make.SYSTEM
+    proposal = proposal_of(created(world, "remediationproposals", make.AGENT, tree))
+    assert [entry.change.verb for entry in proposal.changes] == [Verb.UPDATE, Verb.EVICT]
+    world.may = lambda attributes: attributes["resource"] != POD.resource
+    with pytest.raises(BadObject, match="may not get pods"):
+        stamped(world, "remediationproposals", make.AGENT, tree)
