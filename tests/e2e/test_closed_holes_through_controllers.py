@@ -1,0 +1,159 @@
+"""Attacks that once succeeded through a controller, kept so that none of them ever does again.
+
+What is asserted is that the write which told the controller is refused, and what stood before still
+stands. The numbers in brackets are those of the list of bypasses.
+"""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, proposal, scale_down
+from tests.e2e.test_closed_holes import only_pod
+from tests.e2e.test_evasions import NOBODY, deployments, proposals
+from tests.e2e.waiting import await_true
+
+pytestmark = pytest.mark.e2e
+
+_COLLECTOR = "system:serviceaccount:kube-system:generic-garbage-collector"
+
+
+def _owned_by(kind: str, name: str, uid: str = NOBODY) -> dict[str, Any]:
+    api_version = "apps/v1" if kind == "Deployment" else "v1"
+    owner = {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}
+    return {"metadata": {"ownerReferences": [owner]}}
+
+
+# The garbage collector acts for whoever wrote the owner references (7, 16).
+
+
+def test_a_pod_is_not_handed_to_an_owner_that_never_was(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1)
+    name = only_pod(cluster, ns)["metadata"]["name"]
+    path = f"/api/v1/namespaces/{ns}/pods/{name}"
+    owned = _owned_by("ConfigMap", "gone")
+    cluster.send("agent", "PATCH", path, owned, MERGE).must_be_refused("PodRemoval")
+    # These keep to their own part of the pod, whatever else is sent along.
+    for subresource in ("status", "resize", "ephemeralcontainers"):
+        cluster.send("mallory", "PATCH", f"{path}/{subresource}", owned, MERGE)
+    assert [owner["kind"] for owner in only_pod(cluster, ns)["metadata"]["ownerReferences"]] == ["ReplicaSet"]
+
+
+@pytest.mark.parametrize("kind", ["deployments", "replicasets"])
+def test_a_workload_is_not_handed_to_an_owner_that_never_was(cluster: Cluster, kind: str) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1)
+    name = cluster.items(kind, "-n", ns)[0]["metadata"]["name"]
+    path = f"/apis/apps/v1/namespaces/{ns}/{kind}/{name}"
+    for place in (path, f"{path}/status"):
+        cluster.send("agent", "PATCH", place, _owned_by("ConfigMap", "gone"), MERGE).must_be_refused("ScaleDown")
+
+
+# So do the controllers that adopt (3, 16).
+
+
+def test_a_pod_is_not_let_go_for_somebody_elses_workload_to_swallow(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1)
+    name = only_pod(cluster, ns)["metadata"]["name"]
+    path = f"/api/v1/namespaces/{ns}/pods/{name}"
+    relabelled = {"metadata": {"labels": {"app": None, "pod-template-hash": None, "stolen": "x"}}}
+    for place in (path, f"{path}/status"):
+        cluster.send("mallory", "PATCH", place, relabelled, MERGE).must_be_refused("PodRemoval")
+    unowned = {"metadata": {"ownerReferences": None}}
+    cluster.send("agent", "PATCH", path, unowned, MERGE).must_be_refused("PodRemoval")
+
+
+def test_a_deployment_of_no_replicas_does_not_swallow_somebody_elses_replica_set(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=3)
+    cluster.kubectl("agent", "rollout", "pause", "deployment/checkout", "-n", ns).must_pass()
+    tree = cluster.get("deployment", "checkout", ns)
+    victim = cluster.items("replicasets", "-n", ns)[0]["metadata"]["name"]
+    spec = {"replicas": 0, "selector": tree["spec"]["selector"], "template": tree["spec"]["template"]}
+    metadata = {"name": "thief", "namespace": ns}
+    thief = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    cluster.apply("agent", thief).must_pass()
+    owned = _owned_by("Deployment", "thief", cluster.get("deployment", "thief", ns)["metadata"]["uid"])
+    path = f"/apis/apps/v1/namespaces/{ns}/replicasets/{victim}"
+    cluster.send("agent", "PATCH", path, owned, MERGE).must_be_refused("ScaleDown")
+    assert len(cluster.items("pods", "-n", ns)) == 3
+
+
+def test_a_replica_set_keeps_the_labels_by_which_its_deployment_knows_it(cluster: Cluster) -> None:
+    """Let go, an old one would be no revision any more, and a current one anybody's to adopt."""
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1, images=2)
+    for replica_set in cluster.items("replicasets", "-n", ns):
+        name = replica_set["metadata"]["name"]
+        cluster.kubectl("agent", "label", "replicaset", name, "-n", ns, "app-").must_be_refused("ScaleDown")
+        cluster.kubectl("agent", "label", "replicaset", name, "-n", ns, "note=x").must_pass()
+
+
+# A controller that was told to is not another person (16, 20).
+
+
+def test_a_human_does_not_approve_what_the_deployment_controller_would_do_for_him(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1, images=2)
+    ordered = {"metadata": {"annotations": {"deprecated.deployment.rollback.to": "1"}}}
+    cluster.send("alice", "PATCH", f"{deployments(ns)}/checkout", ordered, MERGE).must_be_refused("Rollback")
+    _must_be_drafted_for_alice_alone(cluster, ns, "checkout")
+
+
+def test_a_human_does_not_approve_what_the_garbage_collector_would_do_for_him(cluster: Cluster, node: str) -> None:
+    cluster.send("alice", "PATCH", f"/api/v1/nodes/{node}", _owned_by("Node", "gone"), MERGE).must_be_refused("Drain")
+    _must_be_drafted_for_alice_alone(cluster, SYSTEM, node)
+
+
+def _must_be_drafted_for_alice_alone(cluster: Cluster, namespace: str, target: str) -> None:
+    """The order itself was refused, and what is drafted of it is hers: somebody else must sign."""
+    await_true(lambda: bool(_drafts(cluster, namespace, target)), "it was drafted")
+    (draft,) = _drafts(cluster, namespace, target)
+    assert draft["spec"]["proposer"]["username"] == "alice"
+    signed = cluster.sign("alice", draft["metadata"]["name"], namespace)
+    signed.must_be_refused("proposed this and cannot sign it")
+
+
+@pytest.fixture
+def node(cluster: Cluster) -> Iterator[str]:
+    """A node that no kubelet plays; taken away again with a signature."""
+    name = f"closed-{secrets.token_hex(3)}"
+    cluster.apply("admin", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}).must_pass()
+    yield name
+    changes = cluster.denied_change("bob", "DELETE", f"/api/v1/nodes/{name}")
+    cluster.signed("bob", SYSTEM, "Drain", {"kind": "Node", "name": name}, changes=changes)
+    cluster.send("bob", "DELETE", f"/api/v1/nodes/{name}").must_pass()
+
+
+def _drafts(cluster: Cluster, namespace: str, target: str) -> list[dict[str, Any]]:
+    listed = cluster.items("remediationproposals", "-n", namespace)
+    return [item for item in listed if item["spec"]["target"]["name"] == target]
+
+
+def test_what_a_controller_is_denied_is_drafted_for_nobody(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    kubeconfig = cluster.testbed.layout.kubeconfig("collector")
+    cluster.testbed.token_kubeconfig(kubeconfig, "kube-system", "generic-garbage-collector")
+    path = f"{deployments(ns)}/checkout/scale"
+    collector = cluster.login("collector")
+    collector.send("PATCH", path, {"spec": {"replicas": 1}}, MERGE).must_be_refused("ScaleDown")
+    # Drafts are made one after the other: where the later one is, an earlier one would be.
+    cluster.send("agent", "PATCH", path, {"spec": {"replicas": 1}}, MERGE).must_be_refused("ScaleDown")
+    await_true(lambda: bool(_drafts(cluster, ns, "checkout")), "the agent's was drafted")
+    assert len(_drafts(cluster, ns, "checkout")) == 1
+
+
+def test_a_controller_proposes_nothing(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    headers = {"Impersonate-User": _COLLECTOR, "Impersonate-Group": "system:masters"}
+    written = proposal("by-controller", ns, "ScaleDown", CHECKOUT, **scale_down(1))
+    answer = cluster.login("admin").send("POST", proposals(ns), written, more_headers=headers)
+    answer.must_be_refused("carries out orders and proposes nothing")
