@@ -4,18 +4,10 @@ may be gated, and never does an error, a start or a stop let an unsigned change 
 
 import base64
 import json
-import os
-import socket
 import ssl
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.client import HTTPException
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,8 +20,11 @@ from tests.e2e.waiting import await_true
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _DOWN = "failed calling webhook"
-_UNDECIDED = "Cutline is undecided about this request"
-_RBAC = "rbac.authorization.k8s.io/v1"
+UNDECIDED = "Cutline is undecided about this request"
+
+
+def decoded(text: str) -> str:
+    return base64.b64decode(text).decode()
 
 
 def _scale(namespace: str, replicas: int) -> tuple[str, ...]:
@@ -162,137 +157,6 @@ def _free_runs_on(cluster: Cluster, ns: str) -> None:
     cluster.kubectl("agent", "delete", "deployment", "checkout", "-n", ns).must_pass()
 
 
-# Before it is ready.
-
-
-class _Early:
-    """A webhook process of the test's own, as a service account of which the test decides what it may do."""
-
-    def __init__(self, cluster: Cluster, kubeconfig: Path) -> None:
-        self._port, self._probes = _free_ports()
-        layout = cluster.testbed.layout
-        secret = cluster.get("secret", "cutline-webhook-tls", SYSTEM)["data"]
-        self._context = ssl.create_default_context()
-        self._context.check_hostname = False
-        self._context.verify_mode = ssl.CERT_NONE
-        self._base = f"https://127.0.0.1:{self._port}/{_decoded(secret['path'])}"
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "cutline_webhook", "--config", str(layout.cutline / "config.yaml")),
-                *("--listen", f"127.0.0.1:{self._port}", "--metrics-listen", f"127.0.0.1:{self._probes}"),
-            ],
-            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def review(self, path: str, request: dict[str, Any]) -> dict[str, Any] | None:
-        """The response, None where nobody answered."""
-        body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-        post = urllib.request.Request(self._base + path, json.dumps(body).encode())  # noqa: S310 - https
-        try:
-            with urllib.request.urlopen(post, timeout=10, context=self._context) as answer:  # noqa: S310
-                response: dict[str, Any] = json.load(answer)["response"]
-                return response
-        except (OSError, HTTPException):
-            return None
-
-    def is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._probes}/readyz", timeout=5):
-                return True
-        except OSError:
-            return False
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode()
-
-
-def _bind(cluster: Cluster, kind: str, name: str, account: str) -> None:
-    """Give an account one of the webhook's two roles."""
-    metadata = {"name": account} | ({"namespace": SYSTEM} if kind == "Role" else {})
-    cluster.apply(
-        "admin",
-        {
-            "apiVersion": _RBAC,
-            "kind": f"{kind}Binding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": SYSTEM}],
-        },
-    ).must_pass()
-
-
-def test_nothing_is_allowed_before_the_policies_were_read(cluster: Cluster) -> None:
-    ns = cluster.namespace()
-    cluster.deployment(ns, replicas=1)
-    account = f"early-{ns}"
-    cluster.kubectl("admin", "create", "serviceaccount", account, "-n", SYSTEM).must_pass()
-    _bind(cluster, "Role", "cutline-webhook", account)
-    kubeconfig = cluster.testbed.layout.kubeconfig("early")
-    cluster.testbed.token_kubeconfig(kubeconfig, SYSTEM, account)
-    stored = cluster.get("deployment", "checkout", ns)
-    harmless = _update_review(stored, {**stored, "metadata": {**stored["metadata"], "annotations": {"a": "b"}}})
-    created = {**harmless, "operation": "CREATE", "oldObject": None, "resource": _resource("cutline.dev", "signoffs")}
-    early = _Early(cluster, kubeconfig)
-    try:
-        answers: list[dict[str, Any]] = []
-
-        def has_answered() -> bool:
-            answers.extend(filter(None, [early.review("/gate", harmless)]))
-            return len(answers) >= 30
-
-        await_true(has_answered, "30 reviews were answered")
-        assert not any(answer["allowed"] for answer in answers)
-        assert all(_UNDECIDED in answer["status"]["message"] for answer in answers)
-        for path in ("/kinds/mutate", "/kinds/validate"):
-            refused = early.review(path, created)
-            assert refused is not None
-            assert not refused["allowed"]
-            assert "Cutline is starting" in refused["status"]["message"]
-        assert not early.is_ready()
-        _bind(cluster, "ClusterRole", "cutline-webhook", account)
-        await_true(lambda: bool((early.review("/gate", harmless) or {}).get("allowed")), "it decides")
-        assert early.is_ready()
-    finally:
-        early.end()
-        cluster.kubectl("admin", "delete", "clusterrolebinding", account, "--ignore-not-found")
-        cluster.kubectl("admin", "delete", "serviceaccount,rolebinding", account, "-n", SYSTEM, "--ignore-not-found")
-
-
-def _resource(group: str, resource: str) -> dict[str, str]:
-    return {"group": group, "version": "v1", "resource": resource}
-
-
-def _update_review(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    metadata = old["metadata"]
-    return {
-        "uid": "0b4a1a52-0000-4000-8000-000000000000",
-        "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
-        "resource": _resource("apps", "deployments"),
-        "name": metadata["name"],
-        "namespace": metadata["namespace"],
-        "operation": "UPDATE",
-        "userInfo": {"username": "robot"},
-        "object": new,
-        "oldObject": old,
-        "dryRun": False,
-        "options": {},
-    }
-
-
 # While it comes and goes.
 
 
@@ -358,7 +222,7 @@ def test_a_webhook_without_its_rights_admits_not_even_what_is_signed(
         await_true(lambda: not _may_claim(cluster, ns), "the rights were gone")
         for persona in ("agent", "robot"):
             cluster.kubectl(persona, *_scale(ns, 2)).must_be_refused()
-        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(_UNDECIDED)
+        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(UNDECIDED)
         cluster.kubectl("agent", *_scale(ns, 5)).must_pass()
         cluster.kubectl("agent", *_scale(ns, 4)).must_be_refused()
         assert cluster.admitted(name) == []
@@ -379,7 +243,7 @@ def test_rights_that_come_back_let_the_signed_change_through(cluster: Cluster) -
     name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
     with _without(cluster, "rolebinding", SYSTEM):
         await_true(lambda: not _may_claim(cluster, ns), "the rights were gone")
-        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(_UNDECIDED)
+        cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused(UNDECIDED)
         assert cluster.replicas(ns) == 4
     await_true(lambda: _may_claim(cluster, ns), "the rights were back")
     cluster.kubectl("agent", *_scale(ns, 2)).must_pass()
@@ -421,7 +285,7 @@ def test_a_new_certificate_is_taken_up_without_a_restart(cluster: Cluster) -> No
 
     def is_judged() -> bool:
         outcome = cluster.kubectl("agent", *_scale(ns, 2), "--dry-run=server").must_be_refused()
-        return "needs a signed proposal" in outcome.output and _served(cluster) == _decoded(after["tls.crt"])
+        return "needs a signed proposal" in outcome.output and _served(cluster) == decoded(after["tls.crt"])
 
     await_true(is_judged, "the gate decided again, under the new certificate")
     assert (processes.webhook.pid(), processes.operator.pid()) == pids
