@@ -23,7 +23,7 @@ _DOWN = "failed calling webhook"
 UNDECIDED = "Cutline is undecided about this request"
 
 
-def decoded(text: str) -> str:
+def _decoded(text: str) -> str:
     return base64.b64decode(text).decode()
 
 
@@ -285,7 +285,7 @@ def test_a_new_certificate_is_taken_up_without_a_restart(cluster: Cluster) -> No
 
     def is_judged() -> bool:
         outcome = cluster.kubectl("agent", *_scale(ns, 2), "--dry-run=server").must_be_refused()
-        return "needs a signed proposal" in outcome.output and _served(cluster) == decoded(after["tls.crt"])
+        return "needs a signed proposal" in outcome.output and _served(cluster) == _decoded(after["tls.crt"])
 
     await_true(is_judged, "the gate decided again, under the new certificate")
     assert (processes.webhook.pid(), processes.operator.pid()) == pids

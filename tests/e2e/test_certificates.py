@@ -4,8 +4,6 @@ On a testbed of its own, whose API server can present a client certificate to we
 replacement, no gated change passes, and nothing that the gate lets pass is held up.
 """
 
-import base64
-import ipaddress
 import itertools
 import json
 import os
@@ -21,9 +19,6 @@ from typing import Any
 import pytest
 import yaml
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from cutline_testbed import CutlineProcesses, Testbed, install, programs
 from cutline_testbed.cutline_processes import config_file
@@ -32,16 +27,18 @@ from cutline_testbed.helm import chart
 from cutline_testbed.state import Options
 from cutline_testbed.toolchain import ensure_programs
 from tests.e2e.audit_log import AuditTail
+from tests.e2e.certificates import CA, GIVEN, TLS, await_blocked, await_settled, in_secret, state, trusted
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.load import Load
 from tests.e2e.login import MERGE
 from tests.e2e.rights import OPERATOR, rights_of
+from tests.e2e.signers import Signer
 from tests.e2e.waiting import await_true
+from tests.e2e.webhook_credentials import CALLERS, admission_configuration
 from tests.least_rights import Request, not_granted, not_used, requests_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
-TLS, CA, GIVEN = "cutline-webhook-tls", "cutline-ca", "gate-tls"
 # What large clusters need a minute for, one API server and one webhook on one machine need moments for.
 QUICK = {"announceFor": "2s", "trustFormerFor": "7s"}
 BY_OPERATOR = {"from": "Operator", "secretName": "", "caBundle": "", **QUICK}
@@ -52,65 +49,11 @@ DEFINITIONS = ("certificaterequests", "certificates", "clusterissuers", "issuers
 STRICT_ABOUT_OWNERS = "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement"
 
 
-class Signer:
-    """A company's authority."""
-
-    def __init__(self, name: str) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._certificate = self._sign(self._key, self._name, timedelta(days=1), timedelta(days=30), is_ca=True)
-        self.pem = _pem(self._certificate)
-
-    def pair(
-        self, name: str, *alternatives: str, age: timedelta = timedelta(days=1), left: timedelta = timedelta(days=30)
-    ) -> dict[str, str]:
-        """Certificate and key, with the authority, as a Secret holds them."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._sign(key, subject, age, left, *alternatives)
-        encoded = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return {"tls.crt": _pem(certificate), "tls.key": encoded.decode(), "ca.crt": self.pem}
-
-    def _sign(
-        self,
-        key: ec.EllipticCurvePrivateKey,
-        subject: x509.Name,
-        age: timedelta,
-        left: timedelta,
-        *names: str,
-        is_ca: bool = False,
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - age)
-            .not_valid_after(now + left)
-            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        )
-        if names:
-            addresses = [x509.IPAddress(ipaddress.ip_address(name)) for name in names]
-            builder = builder.add_extension(x509.SubjectAlternativeName(addresses), critical=False)
-        return builder.sign(self._key, hashes.SHA256())
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-CALLERS = Signer("callers")
-
-
 @pytest.fixture(scope="module")
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A testbed whose API server presents a certificate of `CALLERS` to every webhook, and is strict about owners."""
     folder = tmp_path_factory.mktemp("admission")
-    argument = f"--admission-control-config-file={_admission_configuration(folder)}"
+    argument = f"--admission-control-config-file={admission_configuration(folder)}"
     testbed = Testbed(os.environ.get("CUTLINE_CERTIFICATES_TESTBED", "e2e-certificates"))
     started = testbed.start(Options(nodes=1, api_server_args=(argument, STRICT_ABOUT_OWNERS)))
     try:
@@ -121,38 +64,11 @@ def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             testbed.clean()
 
 
-def _admission_configuration(folder: Path) -> Path:
-    """What tells an API server with which credentials it calls webhooks."""
-    pair = CALLERS.pair("kube-apiserver")
-    encoded = {key: base64.b64encode(pair[name].encode()).decode() for key, name in _CREDENTIALS.items()}
-    kubeconfig = folder / "webhooks.yaml"
-    users = [{"name": "*", "user": encoded}]
-    kubeconfig.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "users": users}))
-    plugins = [
-        {
-            "name": name,
-            "configuration": {
-                "apiVersion": "apiserver.config.k8s.io/v1",
-                "kind": "WebhookAdmissionConfiguration",
-                "kubeConfigFile": str(kubeconfig),
-            },
-        }
-        for name in ("ValidatingAdmissionWebhook", "MutatingAdmissionWebhook")
-    ]
-    path = folder / "admission.yaml"
-    tree = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins}
-    path.write_text(yaml.safe_dump(tree))
-    return path
-
-
-_CREDENTIALS = {"client-certificate-data": "tls.crt", "client-key-data": "tls.key"}
-
-
 @pytest.fixture(scope="module")
 def workload(own_cluster: Cluster) -> str:
     """A gated namespace with workloads to be changed."""
     _configure(own_cluster, certificates=BY_OPERATOR)
-    _await_settled(own_cluster)
+    await_settled(own_cluster)
     namespace = own_cluster.namespace()
     own_cluster.deployment(namespace)
     own_cluster.deployment(namespace, "idle", replicas=0)
@@ -197,32 +113,6 @@ def _configure(cluster: Cluster, **values: Any) -> None:
     cluster.processes.restart_operator()
 
 
-def _state(cluster: Cluster) -> dict[str, str]:
-    return dict(cluster.get("configmap", "cutline-operator-state", SYSTEM).get("data") or {})
-
-
-def _await_settled(cluster: Cluster) -> None:
-    await_true(lambda: _state(cluster).get("certificates") == "Settled", "the certificates were settled")
-
-
-def _await_blocked(cluster: Cluster, problem: str) -> None:
-    await_true(
-        lambda: _state(cluster).get("certificatesMessage", "").startswith(f"{problem}: secret {GIVEN}"),
-        f"the operator said {problem}",
-    )
-
-
-def _trusted(cluster: Cluster) -> str:
-    """The one bundle of all webhooks of the gate."""
-    webhooks = cluster.get("validatingwebhookconfiguration", "cutline-gate")["webhooks"]
-    (bundle,) = {webhook["clientConfig"]["caBundle"] for webhook in webhooks}
-    return base64.b64decode(bundle).decode()
-
-
-def _in_secret(cluster: Cluster, name: str, key: str) -> str:
-    return base64.b64decode(cluster.get("secret", name, SYSTEM)["data"][key]).decode()
-
-
 def _annotate(cluster: Cluster, secret: str, *annotations: str) -> None:
     cluster.kubectl("admin", "annotate", "secret", secret, "-n", SYSTEM, "--overwrite", *annotations).must_pass()
 
@@ -240,30 +130,30 @@ def _metric(cluster: Cluster, name: str) -> float:
 
 
 def test_the_authority_is_replaced_on_demand_while_the_operator_dies(own_cluster: Cluster, workload: str) -> None:
-    before = _in_secret(own_cluster, CA, "tls.crt")
+    before = in_secret(own_cluster, CA, "tls.crt")
     with _undisturbed(own_cluster, workload):
         _annotate(own_cluster, CA, "cutline.dev/renew=now")
-        await_true(lambda: _in_secret(own_cluster, CA, "tls.crt") != before, "there is a new authority")
-        await_true(lambda: len(_trusted(own_cluster)) > len(before), "both authorities are trusted")
+        await_true(lambda: in_secret(own_cluster, CA, "tls.crt") != before, "there is a new authority")
+        await_true(lambda: len(trusted(own_cluster)) > len(before), "both authorities are trusted")
         own_cluster.processes.operator.kill()
         own_cluster.processes.start_operator()
-        _await_settled(own_cluster)
-    assert _trusted(own_cluster) == _in_secret(own_cluster, CA, "tls.crt")
-    end = x509.load_pem_x509_certificate(_in_secret(own_cluster, TLS, "tls.crt").encode()).not_valid_after_utc
+        await_settled(own_cluster)
+    assert trusted(own_cluster) == in_secret(own_cluster, CA, "tls.crt")
+    end = x509.load_pem_x509_certificate(in_secret(own_cluster, TLS, "tls.crt").encode()).not_valid_after_utc
     assert _metric(own_cluster, "cutline_serving_certificate_expiry_timestamp_seconds") == end.timestamp()
-    end = x509.load_pem_x509_certificate(_trusted(own_cluster).encode()).not_valid_after_utc
+    end = x509.load_pem_x509_certificate(trusted(own_cluster).encode()).not_valid_after_utc
     assert _metric(own_cluster, "cutline_authority_certificate_expiry_timestamp_seconds") == end.timestamp()
 
 
 def test_deleted_secrets_come_back_and_nobody_notices(own_cluster: Cluster, workload: str) -> None:
-    path = _in_secret(own_cluster, TLS, "path")
+    path = in_secret(own_cluster, TLS, "path")
     with _undisturbed(own_cluster, workload) as load:
         own_cluster.kubectl("admin", "delete", "secret", TLS, CA, "-n", SYSTEM).must_pass()
-        await_true(lambda: _state(own_cluster).get("certificates") == "Rotating", "the operator noticed")
+        await_true(lambda: state(own_cluster).get("certificates") == "Rotating", "the operator noticed")
         load.await_more("let pass", 200)
-        _await_settled(own_cluster)
-    assert _in_secret(own_cluster, TLS, "path") == path
-    assert _trusted(own_cluster) == _in_secret(own_cluster, CA, "tls.crt")
+        await_settled(own_cluster)
+    assert in_secret(own_cluster, TLS, "path") == path
+    assert trusted(own_cluster) == in_secret(own_cluster, CA, "tls.crt")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +210,7 @@ def cert_manager(own_cluster: Cluster) -> Iterator[None]:
 def back_to_the_operator(own_cluster: Cluster) -> Iterator[None]:
     yield
     _configure(own_cluster, certificates=BY_OPERATOR, webhook={"clientCA": "", "clientNames": []})
-    _await_settled(own_cluster)
+    await_settled(own_cluster)
 
 
 @contextmanager
@@ -350,13 +240,13 @@ def test_cert_manager_issues_and_replaces(own_cluster: Cluster, workload: str) -
         _configure(own_cluster, certificates={**BY_OPERATOR, "from": "CertManager"})
         with _every_right_on_secrets_used(own_cluster):
             _await_issued(own_cluster)
-            first = _in_secret(own_cluster, "cutline-webhook-issued", "ca.crt")
+            first = in_secret(own_cluster, "cutline-webhook-issued", "ca.crt")
             # Another authority, then a certificate of its, both in one write of cert-manager's.
             _reissue(own_cluster, "cutline-issuer-ca")
             _reissue(own_cluster, "cutline-webhook")
             _await_issued(own_cluster)
-    assert _trusted(own_cluster).strip() != first.strip()
-    assert _in_secret(own_cluster, "cutline-issuer-ca", "tls.key") != _in_secret(own_cluster, TLS, "tls.key")
+    assert trusted(own_cluster).strip() != first.strip()
+    assert in_secret(own_cluster, "cutline-issuer-ca", "tls.key") != in_secret(own_cluster, TLS, "tls.key")
 
 
 def _await_issued(cluster: Cluster) -> None:
@@ -366,10 +256,10 @@ def _await_issued(cluster: Cluster) -> None:
         issued = cluster.get("secret", "cutline-webhook-issued", SYSTEM).get("data") or {}
         served = cluster.get("secret", TLS, SYSTEM)["data"]
         is_same = issued.get("tls.crt") == served["tls.crt"]
-        return is_same and _state(cluster).get("certificates") == "Settled"
+        return is_same and state(cluster).get("certificates") == "Settled"
 
     await_true(is_done, "the certificate of cert-manager was served")
-    assert _trusted(cluster).strip() == _in_secret(cluster, "cutline-webhook-issued", "ca.crt").strip()
+    assert trusted(cluster).strip() == in_secret(cluster, "cutline-webhook-issued", "ca.crt").strip()
 
 
 def _reissue(cluster: Cluster, name: str) -> None:
@@ -403,17 +293,17 @@ def test_a_certificate_that_was_brought_is_judged_before_it_is_served(own_cluste
     first = Signer("first")
     with _undisturbed(own_cluster, workload):
         _configure(own_cluster, certificates={**BY_OPERATOR, "from": "Secret", "secretName": GIVEN})
-        _await_blocked(own_cluster, "Missing")
+        await_blocked(own_cluster, "Missing")
         _bring(own_cluster, {**first.pair("gate", "127.0.0.1"), "tls.key": first.pair("gate")["tls.key"]})
-        _await_blocked(own_cluster, "KeyMismatch")
+        await_blocked(own_cluster, "KeyMismatch")
         _bring(own_cluster, first.pair("gate", "10.9.9.9"))
-        _await_blocked(own_cluster, "WrongName")
+        await_blocked(own_cluster, "WrongName")
         _bring(own_cluster, first.pair("gate", "127.0.0.1", left=-timedelta(minutes=1)))
-        _await_blocked(own_cluster, "Expired")
+        await_blocked(own_cluster, "Expired")
         assert _metric(own_cluster, 'cutline_certificate_problem{problem="Expired"}') == 1
         _bring(own_cluster, first.pair("gate", "127.0.0.1"))
-        _await_settled(own_cluster)
-    assert _trusted(own_cluster) == first.pem
+        await_settled(own_cluster)
+    assert trusted(own_cluster) == first.pem
     assert "CertificateProblem" in _told(own_cluster)
 
 
@@ -423,10 +313,10 @@ def test_a_certificate_that_was_brought_is_replaced(own_cluster: Cluster, worklo
     _bring(own_cluster, first.pair("gate", "127.0.0.1"))
     _configure(own_cluster, certificates={**BY_OPERATOR, "from": "Secret", "secretName": GIVEN})
     with _undisturbed(own_cluster, workload), _every_right_on_secrets_used(own_cluster):
-        await_true(lambda: _trusted(own_cluster) == first.pem, "the first authority alone is trusted")
+        await_true(lambda: trusted(own_cluster) == first.pem, "the first authority alone is trusted")
         # Another authority in the same write, and an end that is near.
         _bring(own_cluster, second.pair("gate", "127.0.0.1", age=timedelta(days=90), left=timedelta(days=9)))
-        await_true(lambda: _trusted(own_cluster) == second.pem, "the second authority alone is trusted")
+        await_true(lambda: trusted(own_cluster) == second.pem, "the second authority alone is trusted")
     for reason in ("CertificateReplaced", "CertificateExpiring"):
         assert reason in _told(own_cluster)
     managers = own_cluster.kubectl("admin", "get", "secret", GIVEN, "-n", SYSTEM, "--show-managed-fields", "-o", "yaml")
@@ -454,14 +344,14 @@ def test_only_who_presents_the_right_certificate_is_answered(own_cluster: Cluste
     assert "needs a signed proposal" in scaled()
     # The operator, which has none, keeps the configurations all the same.
     _annotate(own_cluster, CA, "cutline.dev/renew=again")
-    before = _trusted(own_cluster)
+    before = trusted(own_cluster)
     with _undisturbed(own_cluster, workload):
-        await_true(lambda: before not in _trusted(own_cluster), "the authority was replaced")
+        await_true(lambda: before not in trusted(own_cluster), "the authority was replaced")
 
 
 def _answers_without_certificate(cluster: Cluster) -> bool:
     """Whether the webhook answers a client that presents none."""
-    context = ssl.create_default_context(cadata=_trusted(cluster))
+    context = ssl.create_default_context(cadata=trusted(cluster))
     url = f"https://127.0.0.1:{cluster.testbed.state.ports['webhook']}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=5, context=context) as answer:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.certificates import TLS, in_secret
 from tests.e2e.cluster import SYSTEM, Cluster
-from tests.e2e.test_availability import UNDECIDED, decoded
+from tests.e2e.test_availability import UNDECIDED
 from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
@@ -28,11 +29,10 @@ class _Early:
     def __init__(self, cluster: Cluster, kubeconfig: Path) -> None:
         self._port, self._probes = _free_ports()
         layout = cluster.testbed.layout
-        secret = cluster.get("secret", "cutline-webhook-tls", SYSTEM)["data"]
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE
-        self._base = f"https://127.0.0.1:{self._port}/{decoded(secret['path'])}"
+        self._base = f"https://127.0.0.1:{self._port}/{in_secret(cluster, TLS, 'path')}"
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cutline_webhook", "--config", str(layout.cutline / "config.yaml")),
