@@ -38,6 +38,8 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 each_product_module = pytest.mark.parametrize("path", modules(*PRODUCT), ids=named)
+each_test_module = pytest.mark.parametrize("path", modules("tests"), ids=named)
+each_module = pytest.mark.parametrize("path", modules(*PRODUCT, "tests"), ids=named)
 
 
 def test_no_layer_imports_what_stands_above_it() -> None:
@@ -52,12 +54,12 @@ def test_the_operators_folder_is_no_package() -> None:
     assert not (ROOT / "operator" / "__init__.py").exists()
 
 
-@each_product_module
+@each_module
 def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES_OF_A_MODULE
 
 
-@each_product_module
+@each_module
 def test_a_function_fits_a_screen(path: Path) -> None:
     long = {
         function.name: length
@@ -116,11 +118,36 @@ def test_every_dataclass_of_the_domain_is_frozen_and_slotted(path: Path) -> None
                 assert "slots=True" in text, node.name
 
 
-@pytest.mark.parametrize("path", modules("tests"), ids=named)
-def test_no_test_mocks_our_own_modules_or_sleeps_for_luck(path: Path) -> None:
+@each_test_module
+def test_no_test_mocks_our_own_modules(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     # Written apart, so that this very test does not find itself.
     assert not re.search(r"\bmock" + r"\.patch|unittest" + r"\.mock|Magic" + r"Mock", text)
+
+
+@each_test_module
+def test_no_test_sleeps_for_luck(path: Path) -> None:
+    """A pause belongs into a loop that asks for a condition; any other says what it is for."""
+    looped = {
+        call for loop in ast.walk(parsed(path)) if isinstance(loop, ast.While | ast.For) for call in _pauses(loop)
+    }
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [
+        f"{named(path)}:{call.lineno}"
+        for call in _pauses(parsed(path))
+        if call not in looped and "# " not in "".join(lines[call.lineno - 2 : call.lineno])
+    ] == []
+
+
+def _pauses(tree: ast.AST) -> list[ast.Call]:
+    """Calls of sleep, but for sleep(0), which only lets others run."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("time.sleep", "asyncio.sleep", "sleep")
+        and ast.unparse(node.args[0]) != "0"
+    ]
 
 
 def test_every_test_folder_is_a_package() -> None:

@@ -182,6 +182,7 @@ class Pod:
     def fate(self, awaited: Ends, seconds: float = WITHIN_SECONDS) -> Fate:
         """What became of it: awaited, or for `Nothing` looked at for a while."""
         if awaited is Ends.NOTHING:
+            # That nothing comes of it can only be seen by giving it the time.
             time.sleep(QUIET_SECONDS)
             found = self._now()
             assert found is NOTHING, f"{self.name}: {found.text}"

@@ -13,6 +13,7 @@ from cutline.kube.client import Listing
 from cutline.kube.errors import Gone, Unavailable
 from cutline.kube.resources import POLICIES, JsonObject, ResourceRef
 from cutline.kube.watch import WatchEvent, WatchEventKind
+from tests.awaiting import until
 
 
 def policy(name: str, version: str = "1") -> JsonObject:
@@ -49,12 +50,6 @@ class FakeSource:
 
 def names(collection: WatchedCollection) -> list[str]:
     return [item["metadata"]["name"] for item in collection.items]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is awaited is a property of the object under test
-            await asyncio.sleep(0.001)
 
 
 def watching(source: FakeSource, scenario: Callable[[WatchedCollection], Any], **options: Any) -> None:

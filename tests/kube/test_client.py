@@ -172,7 +172,7 @@ def test_a_server_that_takes_too_long_is_unavailable(tmp_path: Path) -> None:
     async def play(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        await asyncio.sleep(60)
+        await asyncio.sleep(60)  # longer than anybody listens
         return response
 
     for call in (lambda c: c.get(NODES, "n1"), lambda c: c.create(NODES, {}, timeout=0.05)):
@@ -303,7 +303,7 @@ def test_a_watch_that_falls_silent_is_unavailable(tmp_path: Path, monkeypatch: p
     async def play(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        await asyncio.sleep(60)
+        await asyncio.sleep(60)  # longer than anybody listens
         return response
 
     with pytest.raises(Unavailable, match="silent"):

@@ -12,6 +12,7 @@ from cutline.kube.errors import Unavailable
 from cutline_operator.index import Index, Key, Kind, Topic
 from cutline_operator.metrics import Metrics
 from cutline_operator.sweep import Sweep
+from tests.awaiting import until
 from tests.builders import ALICE, NOW, make_proposal
 from tests.wire import make_policy_tree
 
@@ -189,17 +190,16 @@ def test_works_again_when_it_is_due_again_and_survives_errors() -> None:
         sweep = Sweep(work, metrics, clock)
         running = asyncio.create_task(sweep.run())
         sweep.touch([key("fine"), key("lost"), key("broken")])
-        await asyncio.sleep(0.05)
+        await until(lambda: len(seen) == 3)
         assert sorted(seen) == ["broken", "fine", "lost"]
         clock.now += timedelta(seconds=11)
         sweep.touch([])
-        await asyncio.sleep(0.05)
+        await until(lambda: len(seen) == 4)
         assert seen[3:] == ["lost"]
         clock.now += timedelta(seconds=30)
         sweep.touch([])
-        await asyncio.sleep(0.05)
+        await until(lambda: metrics.registry.get_sample_value("cutline_sweep_errors_total") == 4)
         assert sorted(seen[4:]) == ["fine", "lost"]
-        assert metrics.registry.get_sample_value("cutline_sweep_errors_total") == 4
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -222,8 +222,11 @@ def test_what_is_touched_during_its_work_is_worked_on_once_more() -> None:
         sweep = Sweep(work, Metrics(), clock)
         running = asyncio.create_task(sweep.run())
         sweep.touch([key("a")])
-        await asyncio.sleep(0.05)
-        assert seen == ["a", "a"]
+        await until(lambda: len(seen) > 1)
+        # What is queued behind it is worked on after all that was to be done about it.
+        sweep.touch([key("last")])
+        await until(lambda: seen[-1] == "last")
+        assert seen == ["a", "a", "last"]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -35,14 +35,12 @@ def controller(name: str) -> str:
     return f"system:serviceaccount:kube-system:{name}"
 
 
-def wait_for_the_gate(server: ApiServer, scope: str) -> None:
-    """API servers learn of a configuration after a moment."""
+def await_gate(server: ApiServer, scope: str, *, stands: bool) -> None:
+    """API servers learn of a configuration, and of its end, after a moment."""
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if removal(server, scope, "pod-probe", dry_run=True).asked_a_webhook:
-            return
+    while removal(server, scope, "pod-probe", dry_run=True).asked_a_webhook is not stands:
+        assert time.monotonic() < deadline, "the configuration did not take effect"
         time.sleep(0.2)
-    raise AssertionError("the configuration did not take effect")
 
 
 def configuration() -> dict[str, Any]:
@@ -107,11 +105,11 @@ def scope(server: ApiServer) -> Iterator[str]:
         create(server, f"/api/v1/namespaces/{name}/pods", pod(pod_name))
     create(server, CONFIGURATIONS, configuration())
     try:
-        wait_for_the_gate(server, name)
+        await_gate(server, name, stands=True)
         yield name
     finally:
         server.send("DELETE", f"{CONFIGURATIONS}/{NAME}")
-        time.sleep(1)
+        await_gate(server, name, stands=False)
         server.send("DELETE", f"/api/v1/namespaces/{name}")
         server.send("DELETE", f"/api/v1/nodes/{NODE}")
 
