@@ -11,6 +11,7 @@ from cutline.domain.kind import DEPLOYMENT, KINDS, NODE, POD
 from cutline.domain.live import World
 from cutline.domain.policy import Exemption, Policies, Policy, crossed_lines, lines_of
 from cutline.domain.selector import EVERYTHING, LabelRequirement, LabelSelector, Operator
+from cutline.domain.tree import ABSENT
 from tests import builders as make
 from tests import wire
 
@@ -105,6 +106,20 @@ def test_a_scale_down_that_leaves_enough_is_exempt(replicas: int, gated: bool) -
 def test_a_scale_down_without_a_count_is_never_within_one() -> None:
     policy = make.make_policy(line(), exemptions=[Exemption(frozenset({Action.SCALE_DOWN}), never_below=0)])
     assert names(policy, change=make.make_change(None, Field("/spec/ordinals", {}, {"start": 3})))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Field("/spec/ordinals", ABSENT, {"start": 100}),
+        Field("/metadata/ownerReferences", ABSENT, [{"uid": "of nobody"}]),
+    ],
+    ids=["ordinals", "owner"],
+)
+@pytest.mark.parametrize("replicas", [4, 6])
+def test_what_else_takes_pods_away_is_not_exempt_beside_a_count(other: Field, replicas: int) -> None:
+    policy = make.make_policy(line(), exemptions=[Exemption(frozenset({Action.SCALE_DOWN}), never_below=3)])
+    assert names(policy, change=make.make_change(None, other, Field("/spec/replicas", 5, replicas)))
 
 
 def test_a_line_without_exemptions_takes_none() -> None:

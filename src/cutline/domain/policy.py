@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from cutline.domain.actions import scale_down
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import apply
 from cutline.domain.effect import Action, Effect, gating_actions
@@ -119,7 +120,7 @@ def crossed_lines(
         for line in policy.lines
         if line.actions & actions
         and any(_applies(policy, line, world, labels) for labels in label_states(change, world))
-        and not (line.takes_exemptions and _is_exempt(policy, line.actions & actions, change))
+        and not (line.takes_exemptions and _is_exempt(policy, line.actions & actions, change, world))
     )
 
 
@@ -157,19 +158,20 @@ def reaches(policy: Policy, world: World) -> bool:
     return world.live.kind.cluster_word in policy.cluster
 
 
-def _is_exempt(policy: Policy, actions: frozenset[Action], change: Change) -> bool:
+def _is_exempt(policy: Policy, actions: frozenset[Action], change: Change, world: World) -> bool:
     """Whether the policy lets each of these actions pass unsigned for this change."""
     return all(
-        any(action in exemption.actions and _within(exemption, action, change) for exemption in policy.exemptions)
+        any(
+            action in exemption.actions and _within(exemption, action, change, world) for exemption in policy.exemptions
+        )
         for action in actions
     )
 
 
-def _within(exemption: Exemption, action: Action, change: Change) -> bool:
+def _within(exemption: Exemption, action: Action, change: Change, world: World) -> bool:
     if action is not Action.SCALE_DOWN or exemption.never_below is None:
         return True
-    replicas = change.field("/spec/replicas")
-    return replicas is not None and isinstance(replicas.new, int) and replicas.new >= exemption.never_below
+    return scale_down.leaves_at_least(change, world, exemption.never_below)
 
 
 def left_lines(change: Change, world: World, policies: Policies) -> tuple[MatchedLine, ...]:

@@ -1,18 +1,22 @@
 """The one shape in which every effect is taught to the gate.
 
-An effect joins by adding a module beside this one and a row to `EFFECTS`; nothing
-that decides, claims, renders or prints has to change for it.
+An effect joins by adding a module beside this one and a row to `MODELS` of `effects.py`;
+nothing that decides, claims or prints has to change for it. How a proposal that is written by
+hand is rendered stands in `render.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cutline.domain.change import Change
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
-from cutline.domain.policy import Policies
+
+if TYPE_CHECKING:
+    from cutline.domain.policy import Policies
 
 
 def _nothing_more(signed: Field, requested: Field) -> bool:
@@ -40,7 +44,7 @@ class EffectModel:
     """
 
     effect: Effect
-    recognise: Callable[[Change, World, Policies], bool]
+    recognise: "Callable[[Change, World, Policies], bool]"
     is_essential: Callable[[Field], bool]
     tolerates: Callable[[Field, Field], bool] = _nothing_more
     objections: Callable[[Change, Change, Narrowing, World], Iterator[str]] = _no_objection

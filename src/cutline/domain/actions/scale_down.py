@@ -7,6 +7,8 @@ who owns a workload decides over its pods, or over its very existence.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cutline.domain.actions.model import EffectModel
 from cutline.domain.actions.ownership import OWNERS, changes_hands
@@ -17,8 +19,11 @@ from cutline.domain.errors import BadObject
 from cutline.domain.kind import DAEMON_SET, REPLICA_SET, Role
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
-from cutline.domain.policy import Policies
 from cutline.domain.tree import ABSENT, lookup
+
+if TYPE_CHECKING:
+    # A policy asks here what its exemption of scale-downs covers.
+    from cutline.domain.policy import Policies
 
 REPLICAS = "/spec/replicas"
 _DEFAULT_REPLICAS = 1  # of a workload that says nothing (apps/v1 defaulting)
@@ -38,7 +43,20 @@ def is_count(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
-def _recognise(change: Change, world: World, policies: Policies) -> bool:
+def leaves_at_least(change: Change, world: World, count: int) -> bool:
+    """Whether a lower count, and none below `count`, is all that makes the change a scale-down."""
+    replicas = change.field(REPLICAS)
+    if replicas is None or not is_count(replicas.new) or _count(replicas.new) < count:
+        return False
+    others = tuple(field for field in change.fields if field is not replicas)
+    return not _has_effect(replace(change, fields=others), world)
+
+
+def _recognise(change: Change, world: World, policies: "Policies") -> bool:
+    return _has_effect(change, world)
+
+
+def _has_effect(change: Change, world: World) -> bool:
     if change.verb is not Verb.UPDATE or world.live.kind.role is not Role.WORKLOAD:
         return False
     if world.live.kind is DAEMON_SET and _selects_fewer_nodes(change, world):
