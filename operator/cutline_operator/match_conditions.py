@@ -54,11 +54,13 @@ _TOLERATIONS_DIFFER: Final = "object.?spec.?tolerations.orValue([]) != oldObject
 _LABELS_DIFFER: Final = "object.?metadata.?labels.orValue({}) != oldObject.?metadata.?labels.orValue({})"
 _HAS_ENDED: Final = ".?status.?phase.orValue('') in ['Succeeded', 'Failed']"
 _ENDS: Final = f"object{_HAS_ENDED} && !(oldObject{_HAS_ENDED})"
-_IS_READY: Final = (
-    ".?status.?conditions.orValue([])"
-    ".exists(one, one.?type.orValue('') == 'Ready' && one.?status.orValue('') == 'True')"
+# Where the same condition stands twice, each reader takes the one that it meets first.
+_READY_ONES: Final = ".?status.?conditions.orValue([]).filter(one, one.?type.orValue('') == 'Ready')"
+_ALL_TRUE: Final = ".all(one, one.?status.orValue('') == 'True')"
+_IS_LOST: Final = (
+    f"oldObject{_READY_ONES}.size() > 0 && oldObject{_READY_ONES}{_ALL_TRUE}"
+    f" && !(object{_READY_ONES}.size() > 0 && object{_READY_ONES}{_ALL_TRUE})"
 )
-_IS_LOST: Final = f"oldObject{_IS_READY} && !object{_IS_READY}"
 _BY_KUBELET_OF_POD: Final = (
     "('system:nodes' in request.userInfo.?groups.orValue([])"
     " && oldObject.?spec.?nodeName.orValue('') != ''"

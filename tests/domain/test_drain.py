@@ -88,6 +88,13 @@ def test_a_node_that_is_reported_lost_is_one(before: str, after: str, is_one: bo
     assert (Effect.DRAIN in effects_of(change, make.make_world(live), Policies())) is is_one
 
 
+@pytest.mark.parametrize("first", ["True", "False"])
+def test_one_of_two_reports_that_says_lost_is_enough(first: str) -> None:
+    other = {"type": "Ready", "status": first}
+    change, live = make.update(NODE, node_that_is("True"), node_that_is("True" if first == "False" else "False", other))
+    assert Effect.DRAIN in effects_of(change, make.make_world(live), Policies())
+
+
 def test_deleting_the_node_is_one() -> None:
     world = make.make_world(make.make_live(NODE))
     assert effects_of(make.make_change(world.live, verb=Verb.DELETE), world, Policies()) == {Effect.DRAIN}

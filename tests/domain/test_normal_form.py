@@ -44,7 +44,7 @@ def test_quantities_compare_by_value(one: Any, other: Any) -> None:
     assert limits(one) != limits("77")
 
 
-@pytest.mark.parametrize("text", ["", "m", "1.2.3", "one", "1x", "1 Gi", "--1", "."])
+@pytest.mark.parametrize("text", ["", "m", "1.2.3", "one", "1x", "1 Gi", "--1", ".", "1e999999", "1e-999999", "9" * 41])
 def test_what_is_no_quantity_stays_as_it_is(text: str) -> None:
     assert canonical_quantity(text) == text
 

@@ -131,6 +131,11 @@ def test_a_node_is_not_said_to_be_lost_by_others_than_its_kubelet(cluster: Clust
     cluster.send("mallory", "PATCH", path, lost, strategic).must_be_refused(f"Drain of node/{node}")
     none: dict[str, Any] = {"status": {"conditions": []}}
     cluster.send("mallory", "PATCH", path, none, MERGE).must_be_refused(f"Drain of node/{node}")
+    # The node controller believes the first of two.
+    twice = [{"op": "add", "path": "/status/conditions/0", "value": lost["status"]["conditions"][0]}]
+    cluster.send("mallory", "PATCH", path, twice, "application/json-patch+json").must_be_refused(
+        f"Drain of node/{node}"
+    )
     cluster.send(kubelet, "PATCH", path, lost, strategic).must_pass()
 
 

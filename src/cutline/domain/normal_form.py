@@ -6,7 +6,7 @@ counts, so that a field nobody thought of is a difference and not a gap.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -52,6 +52,8 @@ _EMPTY_METADATA_MEANS_ABSENT = frozenset("metadata/" + key for key in _METADATA_
 _QUANTITIES = frozenset(
     f"{container}/resources/{part}/*" for container in _CONTAINERS for part in ("limits", "requests")
 )
+_MOST_DIGITS = 40
+_MOST_EXPONENT = len("e-99")
 _QUANTITY_SHAPE = re.compile(r"([+-]?[0-9.]+)(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)")
 _SUFFIXES = {
     **{
@@ -84,13 +86,14 @@ def _reported(kind: Kind, status: JsonObject) -> dict[str, Any]:
         phase = status.get("phase")
         return {"status": {"phase": phase} if phase in FINISHED else {}}
     if kind.role is Role.NODE:
-        conditions = status.get("conditions") or ()
-        return {
-            "status": {
-                "conditions": {one["type"]: one.get("status") for one in conditions if one.get("type") == "Ready"}
-            }
-        }
+        return {"status": {"conditions": _readiness(status.get("conditions") or ())}}
     return {}
+
+
+def _readiness(conditions: Iterable[JsonObject]) -> dict[str, Any]:
+    """The condition Ready; where it stands twice, what is worst: each reader takes the first that it meets."""
+    said = [one.get("status") for one in conditions if one.get("type") == "Ready"]
+    return {"Ready": next((status for status in said if status != "True"), "True")} if said else {}
 
 
 def template_content(kind: Kind, template: JsonObject) -> JsonObject:
@@ -176,6 +179,9 @@ def canonical_quantity(text: str) -> str:
     if match is None:
         return text
     number, exponent, suffix = match.groups()
+    if len(number) > _MOST_DIGITS or len(exponent or "") > _MOST_EXPONENT:
+        # No amount of anything: written out it could fill the memory.
+        return text
     try:
         amount = Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""]
     except ArithmeticError:

@@ -15,9 +15,8 @@ from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.claim import Claim, claim_name
 from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.errors import BadObject
-from cutline.domain.kind import DEPLOYMENT, POD, STATEFUL_SET, Kind
+from cutline.domain.kind import DEPLOYMENT, POD, Kind
 from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
-from cutline.domain.normal_form import content_of, template_content
 from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff
 from cutline.domain.snapshot import Candidate
@@ -37,9 +36,9 @@ from cutline.kube.resources import (
     SIGNOFFS,
     ResourceRef,
 )
+from cutline.kube.revisions import controller_revision, replica_set_revision
 
 _MOST_OTHERS = 5  # proposals by others that a denial tells about
-_REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 
 
 class WorldReader:
@@ -91,7 +90,7 @@ class WorldReader:
             return None
         ref = REPLICASETS if live.kind is DEPLOYMENT else CONTROLLERREVISIONS
         trees = await self._client.list(ref, live.target.namespace)
-        read = _replica_set_revision if live.kind is DEPLOYMENT else _controller_revision
+        read = replica_set_revision if live.kind is DEPLOYMENT else controller_revision
         return tuple(read(tree) for tree in trees if _is_owned_by(tree, live.target.uid))
 
     async def proposal(self, namespace: str, name: str) -> Proposal:
@@ -176,30 +175,3 @@ def _names(proposal: Proposal, target: Target) -> bool:
 def _is_owned_by(tree: JsonObject, uid: str) -> bool:
     owners = (tree.get("metadata") or {}).get("ownerReferences") or ()
     return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
-
-
-def _replica_set_revision(tree: JsonObject) -> Revision:
-    metadata = tree["metadata"]
-    number = str((metadata.get("annotations") or {}).get(_REVISION_ANNOTATION, ""))
-    content = content_of(DEPLOYMENT, tree)
-    return Revision(
-        uid=metadata["uid"],
-        name=metadata["name"],
-        # Anybody may write the annotation; what is no number names no revision.
-        number=int(number) if number.isascii() and number.isdigit() else 0,
-        template=template_content(DEPLOYMENT, (tree.get("spec") or {}).get("template") or {}),
-        annotations=(content.get("metadata") or {}).get("annotations") or {},
-    )
-
-
-def _controller_revision(tree: JsonObject) -> Revision:
-    """`data` is the patch that undoes to this revision, its template marked as a replacement."""
-    metadata = tree["metadata"]
-    template = ((tree.get("data") or {}).get("spec") or {}).get("template") or {}
-    return Revision(
-        uid=metadata["uid"],
-        name=metadata["name"],
-        number=int(tree.get("revision", 0)),
-        template=template_content(STATEFUL_SET, {key: value for key, value in template.items() if key != "$patch"}),
-        annotations={},
-    )
