@@ -117,6 +117,9 @@ def test_an_image_that_comes_back_in_another_container_is_one() -> None:
         ("docker.io/web:1", True),
         ("quay.io/web:1", False),
         ("localhost/web:1", False),
+        ("web:1@sha256:abc", True),
+        ("web:3@sha256:abc", False),
+        ("web@sha256:abc", False),
         ("web:1.0", False),
         ("web", False),
     ],
@@ -126,18 +129,20 @@ def test_an_image_goes_back_however_its_name_is_written(written: str, is_one: bo
 
 
 @pytest.mark.parametrize(
-    ("reference", "whole"),
+    ("reference", "names"),
     [
-        ("web", "docker.io/library/web:latest"),
-        ("team/web", "docker.io/team/web:latest"),
-        ("localhost:5000/web", "localhost:5000/web:latest"),
-        ("quay.io/team/web:1", "quay.io/team/web:1"),
-        ("web:1@sha256:abc", "@sha256:abc"),
-        ("", "docker.io/library/:latest"),
+        ("web", ["docker.io/library/web:latest"]),
+        ("team/web", ["docker.io/team/web:latest"]),
+        ("localhost:5000/web", ["localhost:5000/web:latest"]),
+        ("quay.io/team/web:1", ["quay.io/team/web:1"]),
+        ("web@sha256:abc", ["@sha256:abc"]),
+        ("localhost:5000/web@sha256:abc", ["@sha256:abc"]),
+        ("web:1@sha256:abc", ["@sha256:abc", "docker.io/library/web:1"]),
+        ("", ["docker.io/library/:latest"]),
     ],
 )
-def test_an_image_is_read_as_the_runtimes_read_it(reference: str, whole: str) -> None:
-    assert rollback.canonical_image(reference) == whole
+def test_an_image_is_read_as_the_runtimes_read_it(reference: str, names: list[str]) -> None:
+    assert list(rollback.image_names(reference)) == names
 
 
 @pytest.mark.parametrize(

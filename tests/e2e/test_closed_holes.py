@@ -106,7 +106,10 @@ def test_a_denial_carries_no_control_characters(cluster: Cluster) -> None:
 # Rollbacks in disguise (12).
 
 
-@pytest.mark.parametrize(("container", "image"), [("shop", "docker.io/library/shop:v1"), ("shop2", "shop:v1")])
+@pytest.mark.parametrize(
+    ("container", "image"),
+    [("shop", "docker.io/library/shop:v1"), ("shop2", "shop:v1"), ("shop", f"shop:v1@sha256:{64 * 'a'}")],
+)
 def test_an_old_image_under_another_name_is_still_the_old_image(cluster: Cluster, container: str, image: str) -> None:
     ns = cluster.namespace()
     cluster.deployment(ns, replicas=1, images=2)
@@ -127,12 +130,33 @@ def test_a_revision_is_neither_rewritten_nor_forgotten_early(cluster: Cluster) -
     cluster.kubectl("agent", *back).must_be_refused("Rollback")
 
 
-def test_an_odd_revision_number_stops_no_release(cluster: Cluster) -> None:
+@pytest.mark.parametrize("number", ["x", 4301 * "9"], ids=["no number", "too long to count"])
+def test_an_odd_revision_number_stops_no_release(cluster: Cluster, number: str) -> None:
     ns = cluster.namespace()
     cluster.deployment(ns, replicas=1, images=2)
-    odd = "deployment.kubernetes.io/revision=x"
+    odd = f"deployment.kubernetes.io/revision={number}"
     cluster.kubectl("agent", "annotate", "rs", _forgotten(cluster, ns), "-n", ns, odd, "--overwrite").must_pass()
     cluster.kubectl("bob", "set", "image", "deployment/checkout", "shop=shop:v9", "-n", ns).must_pass()
+
+
+def test_a_revision_of_amounts_without_end_stops_nobody(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.apply("admin", stateful_set(ns)).must_pass()
+    uid = cluster.get("statefulset", "ledger", ns)["metadata"]["uid"]
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "ledger", "uid": uid, "controller": True}
+    limits = {f"x{index}": "1e999999" for index in range(4000)}
+    container = {"name": "c", "image": "c", "resources": {"limits": limits}}
+    swollen: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": "swollen", "namespace": ns, "ownerReferences": [owner]},
+        "data": {"spec": {"template": {"spec": {"containers": [container]}}}},
+        "revision": 1000,
+    }
+    path = f"/apis/apps/v1/namespaces/{ns}"
+    cluster.send("mallory", "POST", f"{path}/controllerrevisions", swollen).must_pass()
+    other = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "c:never-before"}]}}}}
+    cluster.send("agent", "PATCH", f"{path}/statefulsets/ledger?dryRun=All", other, MERGE).must_pass()
 
 
 # Part of what was signed, or something along with it (11).

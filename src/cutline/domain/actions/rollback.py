@@ -110,17 +110,27 @@ def _same_image_again(current: JsonObject, new: JsonObject, old: JsonObject) -> 
 def _images(template: JsonObject) -> Iterator[str]:
     spec = template.get("spec") or {}
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
-        yield canonical_image(str(container.get("image", "")))
+        yield from image_names(str(container.get("image", "")))
 
 
-def canonical_image(reference: str) -> str:
-    """An image reference as the container runtimes read it: registry and tag written out.
+def image_names(reference: str) -> Iterator[str]:
+    """What an image reference names: by its digest, whatever the repository, and by its tag.
 
-    Source: distribution/reference, the normalised named reference.
+    A reference may carry both. A runtime then pulls by the digest, but what people had written
+    before may be the tag alone.
     """
     name, _, digest_part = reference.partition("@")
     if digest_part:
-        return f"@{digest_part}"
+        yield f"@{digest_part}"
+    if not digest_part or ":" in name.rpartition("/")[2]:
+        yield _tagged(name)
+
+
+def _tagged(name: str) -> str:
+    """A name as the container runtimes read it: registry and tag written out.
+
+    Source: distribution/reference, the normalised named reference.
+    """
     first, slash, rest = name.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         first, rest = "docker.io", name
