@@ -166,11 +166,16 @@ def test_whoever_signed_may_not_act() -> None:
     assert not judge(snapshot, actor=make.ALICE).is_denied
 
 
-def test_a_signer_of_unclear_identity_may_not_act() -> None:
-    # The uid tells proposer and signer apart; the actor, who shows none, could be either.
+def test_a_second_uid_does_not_make_two_people_of_one_name() -> None:
+    # Two authenticators may know alice, each under a uid of its own.
     proposal = make.make_proposal(proposer=replace(make.ALICE, uid="1"))
     signed = make.make_candidate(proposal, make.make_signoff(proposal, replace(make.ALICE, uid="2")))
-    assert against(judge(make.make_snapshot(signed), actor=make.ALICE)) == {Objection.WRONG_ACTOR}
+    for actor in (make.ALICE, replace(make.ALICE, uid="1")):
+        assert against(judge(make.make_snapshot(signed), actor=actor)) == {Objection.APPROVALS_MISSING}
+    by_bob = make.make_proposal(proposer=make.BOB)
+    word = make.make_signoff(by_bob, replace(make.ALICE, uid="2"))
+    verdict = judge(make.make_snapshot(make.make_candidate(by_bob, word)), actor=replace(make.ALICE, uid="1"))
+    assert Objection.WRONG_ACTOR in against(verdict)
 
 
 @pytest.mark.parametrize(

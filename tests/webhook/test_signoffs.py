@@ -1,5 +1,6 @@
 """Sign-offs at the webhook: who signs what is the gate's to say, and only who may sign does."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,11 +37,12 @@ def test_only_people_sign(user: User, decision: str) -> None:
         created(world, "signoffs", user, word(decision))
 
 
-def test_nobody_signs_what_he_proposed() -> None:
-    proposal = make.make_proposal(proposer=make.BOB)
+@pytest.mark.parametrize("uid", ["", "known elsewhere"])
+def test_nobody_signs_what_he_proposed(uid: str) -> None:
+    proposal = make.make_proposal(proposer=replace(make.BOB, uid=uid))
     world = signed_cluster(proposal)
     with pytest.raises(Refused, match="somebody else must"):
-        created(world, "signoffs", make.BOB, word(digest=proposal.digest))
+        created(world, "signoffs", replace(make.BOB, uid="here"), word(digest=proposal.digest))
 
 
 def test_a_signer_holds_the_verb_for_the_action() -> None:

@@ -181,7 +181,7 @@ class Guard:
         user = request.user
         if user.is_service_account or not self.settings.humans.accepts(user):
             raise Refused(f"{user.username} cannot sign: only people can (humans.userGroups of the installation)")
-        if user.is_same_as(proposal.proposer):
+        if user.may_be(proposal.proposer):
             raise Refused(f"{user.username} proposed this and cannot sign it: somebody else must")
         wanted = [
             signing(SigningVerb.APPROVE, action, proposal.namespace) for action in signed_actions(proposal.changes)

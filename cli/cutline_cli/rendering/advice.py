@@ -24,7 +24,7 @@ def next_command(
     """The command to type next, for whoever looks."""
     proposal = record.proposal
     name = f"{proposal.name} -n {proposal.namespace}"
-    is_proposer = viewer.is_same_as(proposal.proposer)
+    is_proposer = viewer.may_be(proposal.proposer)
     if not record.is_untampered:
         return "nothing: its digest is not that of its content; propose again"
     sign = f"kubectl cutline approve {name} --digest {short_digest(proposal.digest)} --reason '…'"

@@ -155,5 +155,5 @@ def _actor(proposal: Proposal, demand: Demand, counted: Approvals) -> Iterator[F
         yield Finding(Objection.WRONG_ACTOR, "a controller carries out orders: the order has to be signed")
     if not demand.actor.is_same_as(proposal.proposer):
         yield Finding(Objection.WRONG_ACTOR, f"only its proposer {proposal.proposer.username} may use it")
-    if any(demand.actor.is_same_as(signer) for signer in counted.signers):
+    if any(demand.actor.may_be(signer) for signer in counted.signers):
         yield Finding(Objection.WRONG_ACTOR, "who signed it may not use it")

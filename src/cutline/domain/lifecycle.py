@@ -234,6 +234,6 @@ def is_reviewed(candidate: Candidate, settings: Settings) -> bool:
     return any(
         signoff.decision in (Decision.APPROVE, Decision.REJECT)
         and settings.humans.accepts(signoff.by)
-        and not signoff.by.is_same_as(candidate.proposal.proposer)
+        and not signoff.by.may_be(candidate.proposal.proposer)
         for signoff in candidate.signoffs
     )

@@ -116,7 +116,7 @@ def approvals(
         if signoff.decision is Decision.APPROVE
         and signoff.digest == proposal.digest
         and humans.accepts(signoff.by)
-        and not signoff.by.is_same_as(proposal.proposer)
+        and not signoff.by.may_be(proposal.proposer)
         and asked & frozenset(signoff.by.groups)
         and signoff.created <= proposal.decide_by
     )

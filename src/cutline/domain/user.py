@@ -25,11 +25,18 @@ class User:
         """The same account: equal names, and equal uids where both have one.
 
         A service account that was deleted and made again has the same name and
-        another uid: it is somebody else.
+        another uid: it is somebody else. For every rule that lets somebody in.
         """
         if self.username != other.username:
             return False
         return not (self.uid and other.uid) or self.uid == other.uid
+
+    def may_be(self, other: "User") -> bool:
+        """Whether the two may be one person, for every rule that keeps somebody out.
+
+        One name is enough: two authenticators may know a person under different uids.
+        """
+        return self.username == other.username
 
     @property
     def is_service_account(self) -> bool:
