@@ -13,7 +13,7 @@ from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.effect import Effect
 from cutline.domain.kind import POD
 from cutline.domain.policy import Enforcement, OnDeny
-from cutline.domain.proposal import Proposal
+from cutline.domain.proposal import Emergency, Proposal
 from cutline.domain.signoff import Decision
 from cutline.domain.user import User
 from cutline.domain.verdict import Reason, undecided
@@ -120,6 +120,22 @@ def test_a_draft_is_a_whole_proposal_by_whoever_was_denied() -> None:
     assert proposal.proposer.is_same_as(make.AGENT)
     assert proposal.digest == proposal.stored_digest
     assert [entry.change for entry in proposal.changes] == [scale_to(3)]
+
+
+def test_an_emergency_under_the_name_of_a_draft_stays() -> None:
+    world = shop()
+    entry = make.make_signed_change(scale_to(3))
+    alarm = make.make_proposal(entry, name=draft_name(wish()), emergency=Emergency("on fire", "T-1"))
+    world.add("remediationproposals", proposal_tree(alarm))
+    assert alarm.key in {proposal.key for proposal in drafted(world, wish(2))}
+
+
+def test_somebody_elses_proposal_under_the_name_of_a_draft_stays_and_is_in_nobodys_way() -> None:
+    world = shop()
+    squatter = make.make_proposal(make.make_signed_change(scale_to(3)), name=draft_name(wish()), proposer=make.ROBOT)
+    world.add("remediationproposals", proposal_tree(squatter))
+    names = {proposal.name: proposal.proposer.username for proposal in drafted(world, wish(2))}
+    assert names == {squatter.name: make.ROBOT.username, f"{squatter.name}-2": make.AGENT.username}
 
 
 def test_a_repeated_denial_meets_its_own_draft() -> None:

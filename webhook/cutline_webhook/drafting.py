@@ -134,7 +134,7 @@ class Drafter:
     async def _free_name(self, wish: Wish, namespace: str) -> str:
         """The name for a new draft; empty where none is to be made.
 
-        Drafts that are over and were signed stay for the record, and the next one gets a number.
+        What is not this actor's own untouched draft stays, and once it is over the next one gets a number.
         """
         first = draft_name(wish)
         for number in range(1, _MOST_FOR_THE_RECORD + 1):
@@ -143,7 +143,9 @@ class Drafter:
                 existing = await self._reader.proposal(namespace, name)
             except NotFound:
                 return name if await self._has_some_left(wish.actor) else ""
-            if not await self._reader.signoffs(existing):
+            if not existing.proposer.is_same_as(wish.actor):
+                continue  # Names can be guessed, and taken.
+            if await self._is_untouched(existing):
                 return await self._replaced(existing, wish)
             if not await self._is_over(existing):
                 return ""
@@ -151,7 +153,14 @@ class Drafter:
 
     async def _has_some_left(self, actor: User) -> bool:
         mine = await self._client.list(PROPOSALS, label_selector=f"{DRAFT_LABEL}={_hash(actor.username)}")
-        return sum(self._now() < proposal.decide_by for proposal in readable(mine)) < MOST_PER_ACTOR
+        drafts = [proposal for proposal in readable(mine) if proposal.proposer.is_same_as(actor)]
+        return sum(self._now() < draft.decide_by for draft in drafts) < MOST_PER_ACTOR
+
+    async def _is_untouched(self, existing: Proposal) -> bool:
+        """Whether nothing is lost with it: nobody guards what the gate itself deletes."""
+        if existing.emergency is not None:
+            return False
+        return not await self._reader.signoffs(existing) and not await self._reader.was_used(existing)
 
     async def _replaced(self, existing: Proposal, wish: Wish) -> str:
         """The name of a draft that nobody has signed, free again; empty where it is what is wished for."""
