@@ -5,6 +5,7 @@ What is called is counted where the calls are made, in the API server's own metr
 """
 
 import re
+import secrets
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -212,6 +213,15 @@ def _own_lines(cluster: Cluster) -> list[dict[str, Any]]:
     """What the webhook logged of requests in its own name."""
     lines = cluster.log_lines("cutline-webhook", _WEBHOOK_ACCOUNT)
     return [line for line in lines if line.get("user") == _WEBHOOK_ACCOUNT]
+
+
+def test_an_eviction_of_nobody_is_answered_by_404_and_leaves_its_line(cluster: Cluster) -> None:
+    ns, pod = cluster.namespace(), f"nobody-{secrets.token_hex(3)}"
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": ns}}
+    answer = cluster.send("agent", "POST", f"/api/v1/namespaces/{ns}/pods/{pod}/eviction", eviction)
+    assert answer.status == 404, answer
+    (line,) = cluster.log_lines("cutline-webhook", pod)
+    assert (line["reason"], line["response"]) == ("NoTarget", "Deny")
 
 
 def test_an_impersonated_webhook_is_somebody_else(cluster: Cluster) -> None:

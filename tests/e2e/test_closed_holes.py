@@ -103,6 +103,16 @@ def test_a_denial_carries_no_control_characters(cluster: Cluster) -> None:
     assert "\x1b" not in offered.output + denied.output
 
 
+def test_a_refusal_of_what_was_proposed_carries_none_either(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    nobody = {"name": "\x1b[2J\u202eSIGNED", "namespace": ns, "uid": "0b4a1a52-0000-4000-8000-000000000000"}
+    changes = [{"canonical": _removal("Pod", nobody)}]
+    offered = cluster.try_propose("agent", ns, "Restart", {"kind": "Pod", "name": "x"}, changes=changes)
+    offered.must_be_refused()
+    assert "\x1b" not in offered.output
+    assert "\u202e" not in offered.output
+
+
 # Rollbacks in disguise (12).
 
 

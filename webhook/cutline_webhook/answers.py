@@ -1,11 +1,13 @@
 """How a judgement is told: a message for people, the same in causes for programs."""
 
+from http import HTTPStatus
+
 from cutline.api.review import allowed, denied
 from cutline.domain.message import denial, warning
 from cutline.domain.render import action_of
 from cutline.domain.request import Request
 from cutline.domain.tree import JsonObject, canonical
-from cutline.domain.verdict import Response, Verdict
+from cutline.domain.verdict import Reason, Response, Verdict
 from cutline_webhook.gate import Judgement
 
 _MOST_CAUSE_BYTES = 64 * 1024
@@ -15,6 +17,9 @@ _MOST_EVALUATIONS = 3  # the nearest ones
 def answer_to(request: Request, judgement: Judgement, system_namespace: str) -> bytes:
     """The AdmissionReview that answers `request`."""
     verdict = judgement.verdict
+    if verdict.reason is Reason.NO_TARGET:
+        # As the API server itself would have answered.
+        return denied(request.uid, verdict.detail, code=HTTPStatus.NOT_FOUND, reason="NotFound")
     if verdict.response is Response.DENY:
         node = judgement.world.live.node_name if judgement.world else ""
         message = denial(verdict, judgement.now, system_namespace, node)

@@ -14,7 +14,8 @@ from http import HTTPStatus
 from cutline.api.review import BadReview, allowed, denied, request_of
 from cutline.domain.errors import BadObject, CutlineError
 from cutline.domain.request import Request
-from cutline.domain.verdict import Conclusion, Reason, Response, undecided
+from cutline.domain.text import visible_beginning
+from cutline.domain.verdict import Conclusion, Reason, Response, undecided, without_target
 from cutline.kube.errors import KubeError, NotFound
 from cutline_webhook.answers import answer_to
 from cutline_webhook.drafting import Drafter, wish_of
@@ -31,6 +32,7 @@ _log = logging.getLogger("cutline.verdict")
 # Less than the configurations' timeout: the gate answers by itself that it could not
 # decide, before the API server gives up on it.
 _BUDGET_SECONDS = 4.5
+_LONGEST_REFUSAL = 2000  # characters
 _READY_PATH = "/readyz"
 _ROUTES = ("/gate", "/kinds/mutate", "/kinds/validate")
 
@@ -116,7 +118,7 @@ class App:
             async with asyncio.timeout(_BUDGET_SECONDS):
                 judgement = await self._judge(request)
         except NotFound as error:
-            return denied(request.uid, error.message, code=HTTPStatus.NOT_FOUND, reason="NotFound")
+            judgement = self._gate.without_decision(without_target(error.message))
         except Exception as error:
             # Whatever it is, it was not decided: inside a gated scope that is a denial.
             _log.exception("review failed")
@@ -192,7 +194,7 @@ class App:
                 "detail": message,
             },
         )
-        return denied(request.uid, message)
+        return denied(request.uid, visible_beginning(message, _LONGEST_REFUSAL))
 
     async def _mutate(self, request: Request) -> bytes:
         return allowed(request.uid, patch=await self._stamper.stamp(request))

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     NOT_READY = "NotReady"
     UNRECOGNISED = "Unrecognised"
     INTERNAL_ERROR = "InternalError"
+    NO_TARGET = "NoTarget"
 
 
 class Objection(StrEnum):
@@ -128,6 +129,11 @@ class Verdict:
 def not_gated(reason: Reason, change: Change | None = None, effects: frozenset[Effect] = frozenset()) -> Verdict:
     """Nothing here that anybody has to sign."""
     return Verdict(Conclusion.NOT_GATED, Response.ADMIT, reason, effects=effects, change=change)
+
+
+def without_target(detail: str) -> Verdict:
+    """What the request names is not there: nothing to sign, and nothing to let through."""
+    return Verdict(Conclusion.NOT_GATED, Response.DENY, Reason.NO_TARGET, detail=detail)
 
 
 def undecided(reason: Reason, detail: str, change: Change | None = None) -> Verdict:
