@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from cutline_testbed import Options, Testbed
 from cutline_testbed.node.addresses import Addresses, node_numbers
+from tests.testbed.commands import started
 
 pytestmark = pytest.mark.node
 
@@ -107,34 +107,18 @@ def test_down_leaves_nothing_and_up_finds_its_data_again(testbed: Testbed) -> No
 def test_a_start_that_is_cut_short_leaves_nothing(testbed: Testbed, moment: str, ending: signal.Signals) -> None:
     """Ctrl-C cleans up at once; after a crash, `down` does."""
     rules = _rules()
-    started = _process(testbed, "up", "--bare", "--real-nodes", str(NODES), "--nodes", "0")
+    up = started(testbed.name, "up", "--bare", "--real-nodes", str(NODES), "--nodes", "0")
     try:
         process = testbed.layout.process(moment)
         _await(process.pid_file.exists, f"{moment} was started")
         addresses, namespaces = testbed.state.addresses, _namespaces(testbed)
     finally:
-        started.send_signal(ending)
-        output = started.communicate(timeout=SECONDS)[0]
+        up.send_signal(ending)
+        output = up.communicate(timeout=SECONDS)[0]
     assert addresses is not None
     if ending is signal.SIGKILL:
         assert _left(testbed, addresses, rules, namespaces), "nothing was running yet: the test proves nothing"
-        down = _process(testbed, "down")
+        down = started(testbed.name, "down")
         output = down.communicate(timeout=SECONDS)[0]
         assert down.returncode == 0, output
     assert _left(testbed, addresses, rules, namespaces) == [], output
-
-
-def _process(testbed: Testbed, command: str, *more: str) -> "subprocess.Popen[str]":
-    # A shell lets its background jobs ignore Ctrl-C, and what they start inherits that: these tests, say.
-    argv = [
-        "env",
-        "--default-signal=INT",
-        sys.executable,
-        "-m",
-        "cutline_testbed",
-        command,
-        "--name",
-        testbed.name,
-        *more,
-    ]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,6 +1,7 @@
 """The testbed itself, for real: up, a workload, down without a trace, up again warm."""
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from cutline_testbed import Testbed
+from cutline_testbed.__main__ import INTERRUPTED
 from cutline_testbed.waiting import wait_until
+from tests.testbed.commands import started
 
 pytestmark = pytest.mark.e2e
 
 NAME = "selftest"
 WARM_START_S = 60.0
+STARTED_WITHIN_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,8 @@ def _ok(run: subprocess.CompletedProcess[str]) -> str:
 
 
 def _processes_of(folder: Path) -> list[str]:
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    # Readline, which pytest loads, sets COLUMNS; without -ww lines would be cut before the folder's name.
+    listing = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
     return [line for line in listing.stdout.splitlines() if f"{folder}/" in line and "pytest" not in line]
 
 
@@ -77,12 +82,35 @@ def test_a_killed_program_is_found_dead_and_started_again(testbed: Testbed) -> N
 
 
 def test_goes_down_without_a_trace_and_comes_back_warm_with_its_data(testbed: Testbed) -> None:
+    assert _processes_of(testbed.layout.folder), "the look itself does not work"
     testbed.stop()
     assert all(pid is None for pid in testbed.status().values())
     assert _processes_of(testbed.layout.folder) == []
 
-    started = time.monotonic()
+    before = time.monotonic()
     assert testbed.start() is True
-    assert time.monotonic() - started < WARM_START_S
+    assert time.monotonic() - before < WARM_START_S
     assert testbed.start() is False
     wait_until(lambda: _ready_replicas(testbed) == 3, "the pods of before were ready", 60)
+
+
+@pytest.fixture
+def interrupted() -> Iterator[Testbed]:
+    bed = Testbed(f"{NAME}-interrupted")
+    bed.clean()
+    yield bed
+    bed.clean()
+
+
+@pytest.mark.parametrize("moment", ["kube-apiserver", "kwok", "cutline-operator"])
+def test_a_start_that_is_interrupted_leaves_no_process(interrupted: Testbed, moment: str) -> None:
+    """Whether the control plane was on its way or Cutline; each program is one that others come after."""
+    up = started(interrupted.name, "up")
+    try:
+        wait_until(interrupted.layout.process(moment).pid_file.exists, f"{moment} was started", STARTED_WITHIN_S)
+        assert _processes_of(interrupted.layout.folder), "nothing was running yet: the test proves nothing"
+    finally:
+        up.send_signal(signal.SIGINT)
+        output = up.communicate(timeout=STARTED_WITHIN_S)[0]
+    assert up.returncode == INTERRUPTED, output
+    assert _processes_of(interrupted.layout.folder) == [], output
