@@ -58,13 +58,14 @@ images: $(STAMP) ## build the container images, and write them with their lists 
 bench: $(STAMP) ## measure the webhook against a minimal one in Go, and what it adds to a request
 	@$(BIN)/python -u -m bench
 
-testbed: $(STAMP) ## leave a control plane running with Cutline on it (BARE=1: without Cutline; CLUSTER=node: real nodes)
+# CLUSTER, KUBECONFIG, HELM_ARGS and KUBEBUILDER_ASSETS reach it by the environment.
+testbed: $(STAMP) ## leave a control plane running with Cutline on it (BARE=1: without Cutline; CLUSTER=node, existing or kind)
 	@$(BIN)/python -u -m cutline_testbed up --name $(TESTBED_NAME) $(if $(BARE),--bare)
 
 testbed-env: $(STAMP) ## print what a shell needs to be one of its personas (PERSONA=agent); for eval
 	@$(BIN)/python -m cutline_testbed env --name $(TESTBED_NAME) --persona $(PERSONA)
 
-testbed-down: $(STAMP) ## end that control plane
+testbed-down: $(STAMP) ## end that control plane (with CLUSTER=kind, delete it)
 	@$(BIN)/python -u -m cutline_testbed down --name $(TESTBED_NAME)
 
 lint: $(STAMP) ## style, types, layers, generated files

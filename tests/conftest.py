@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from cutline_testbed import Testbed, programs
+from cutline_testbed import Testbed, clusters, programs
 from cutline_testbed.images import can_build_images
 from cutline_testbed.report import Report
 from cutline_testbed.toolchain import Toolchain, ensure_programs
@@ -26,6 +26,10 @@ BARE = "bare-tests"
 _NEEDS: dict[str, Callable[[], str | None]] = {"images": can_build_images}
 # Fixture -> the tests that ask for it share a cluster and take turns, so one process runs them all.
 _SHARED = {"standing_cluster": "cluster", "bare_admin_kubeconfig": "bare"}
+
+# Tests make control planes of their own, whatever cluster `make test CLUSTER=...` was told of.
+for variable in (clusters.VARIABLE, clusters.HELM_ARGS):
+    os.environ.pop(variable, None)
 
 # Example by example the machine may be busy with something else; the suite has its own time limit.
 settings.register_profile("cutline", deadline=None, max_examples=60)

@@ -17,7 +17,7 @@ from cutline_testbed.errors import TestbedError
 from cutline_testbed.guidance import environment_lines, next_steps
 from cutline_testbed.images import can_build_images
 from cutline_testbed.images.command import write_images
-from cutline_testbed.install import ensure_installed, install, say_if_unanswered
+from cutline_testbed.install import ensure_installed, install, say_if_not_bare
 from cutline_testbed.interrupts import end_on_signals, undisturbed
 from cutline_testbed.node.requirements import ensure_requirements, missing
 from cutline_testbed.paths import state_folders
@@ -29,6 +29,8 @@ from cutline_testbed.toolchain import ensure_programs
 INTERRUPTED = 130
 # The clusters that we make ourselves, and what each is called if it is not named.
 OURS = {ClusterKind.TESTBED: "default", ClusterKind.NODE: "node"}
+# Commands that are about no cluster.
+EVERYWHERE = ("toolchain", "node-check", "images")
 # Two, so that a drain has somewhere to go.
 REAL_NODES = 2
 
@@ -38,12 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     end_on_signals()
     report = Report()
     try:
-        kind = clusters.chosen(os.environ)
-        if kind not in OURS:
-            return clusters.run(kind, arguments.command, report)
-        command: Callable[[Testbed, argparse.Namespace], int] = arguments.run
-        arguments.kind = kind
-        return command(Testbed(arguments.name or OURS[kind], report=report), arguments)
+        return _run(arguments, report)
     except TestbedError as error:
         report.say(f"error: {error}")
         return 1
@@ -52,11 +49,23 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _run(arguments: argparse.Namespace, report: Report) -> int:
+    everywhere = arguments.command in EVERYWHERE or (arguments.command == "clean" and arguments.all)
+    kind = ClusterKind.TESTBED if everywhere else clusters.chosen(os.environ)
+    if kind not in OURS:
+        return clusters.run(kind, arguments.command, report, bare=getattr(arguments, "bare", False))
+    if arguments.command in ("up", "install") and clusters.helm_arguments(os.environ):
+        raise TestbedError(f"{clusters.HELM_ARGS} is for {clusters.VARIABLE}=existing and {clusters.VARIABLE}=kind")
+    command: Callable[[Testbed, argparse.Namespace], int] = arguments.run
+    arguments.kind = kind
+    return command(Testbed(arguments.name or OURS[kind], report=report), arguments)
+
+
 def _up(testbed: Testbed, arguments: argparse.Namespace) -> int:
     started = testbed.start(_options(arguments, testbed))
     try:
         if arguments.bare:
-            say_if_unanswered(testbed)
+            say_if_not_bare(testbed)
         else:
             ensure_installed(testbed)
     except KeyboardInterrupt:

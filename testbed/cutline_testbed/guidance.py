@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from cutline_testbed import personas
+from cutline_testbed.helm import NAMESPACE, RELEASE
 from cutline_testbed.testbed import Testbed
 
 
@@ -43,3 +44,25 @@ def next_steps(testbed: Testbed, *, with_cutline: bool) -> str:
         )
     first = "kubectl cutline --help" if with_cutline else "kubectl get nodes"
     return "\n".join([*lines, "", f"A first command to try: {first}", ""])
+
+
+def next_steps_elsewhere(kubeconfig: str, folders: list[str], *, with_cutline: bool) -> str:
+    """Shown after `up` on a cluster that is no testbed; `folders` have programs besides our own."""
+    search = os.pathsep.join([str(Path(sys.executable).parent), *folders])
+    lines = [
+        "",
+        "The cluster is up. In a shell:",
+        "",
+        f"  export KUBECONFIG={shlex.quote(kubeconfig)}",
+        f'  export PATH="$PATH":{shlex.quote(search)}',
+        "",
+    ]
+    if not with_cutline:
+        return "\n".join([*lines, "A first command to try: kubectl get nodes", ""])
+    lines += [f"A first command to try: helm test {RELEASE} -n {NAMESPACE}", ""]
+    return "\n".join([*lines, "To take Cutline away again:", "", removal(), ""])
+
+
+def removal() -> str:
+    """The commands that take Cutline from a cluster; docs/howto/uninstall.md says what stays."""
+    return f"  kubectl cutline uninstall\n  helm uninstall {RELEASE} -n {NAMESPACE} --wait"

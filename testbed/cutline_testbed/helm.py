@@ -25,11 +25,8 @@ def chart() -> Path:
     return folder
 
 
-def install_chart(helm: str | Path, kubeconfig: Path | None, arguments: Sequence[str], report: Report) -> None:
-    """`helm upgrade --install`; without a kubeconfig, Helm finds the user's own."""
-    environment = dict(os.environ)
-    if kubeconfig is not None:
-        environment["KUBECONFIG"] = str(kubeconfig)
+def install_chart(helm: str | Path, kubeconfig: str | Path, arguments: Sequence[str], report: Report) -> None:
+    """`helm upgrade --install`."""
     run_watched(
         [
             *(str(helm), "upgrade", "--install", RELEASE, str(chart())),
@@ -38,5 +35,5 @@ def install_chart(helm: str | Path, kubeconfig: Path | None, arguments: Sequence
         ],
         "installing the chart",
         report,
-        env=environment,
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
     )

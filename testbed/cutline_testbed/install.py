@@ -102,16 +102,16 @@ def ensure_installed(testbed: Testbed) -> None:
     install(testbed)
 
 
-def say_if_unanswered(testbed: Testbed) -> None:
-    """A gate outlives its webhook on purpose; whoever starts only the cluster should know."""
-    if (
-        testbed.real_nodes is None
-        and CutlineProcesses(testbed).webhook.pid() is None
-        and testbed.api().get(GATE_PATH) is not None
-    ):
-        testbed.report.say(
-            "Cutline is installed here but was not started: gated changes are refused until `up` without --bare"
-        )
+def say_if_not_bare(testbed: Testbed) -> None:
+    """What an earlier `up` installed outlives it, its gate even its webhook; who wants a bare one should know."""
+    gated = testbed.api().get(GATE_PATH) is not None
+    if not gated and testbed.api().get(CONFIG_MAP) is None:
+        return
+    here = f"Cutline was installed on testbed {testbed.name!r} and stays"
+    if gated and testbed.real_nodes is None and CutlineProcesses(testbed).webhook.pid() is None:
+        here += ", but was not started: gated changes are refused until `up` without --bare"
+    nodes = "" if testbed.real_nodes is None else " CLUSTER=node"
+    testbed.report.say(f"{here}\none without it, beside this one: make testbed BARE=1 TESTBED_NAME=bare{nodes}")
 
 
 def values_for_testbed() -> dict[str, Any]:
