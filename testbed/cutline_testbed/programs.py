@@ -64,7 +64,7 @@ CONTROL_PLANE = ProgramSet(
     },
     linker_flags=linker_flags(),
     go_names={"etcd": "server"},
-    first_build="a first build takes 10 to 20 minutes on two cores, and 6 GB of disk with Go's caches",
+    first_build="a first build takes about ten minutes on two cores, and 6 GB of disk with Go's caches",
 )
 # The kubelet and kube-proxy of the control plane's very version, so from the same go.mod.
 NODE = ProgramSet(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutline_cli.__main__ import main as kubectl_cutline
+from cutline_testbed.__main__ import main as cutline_testbed
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +32,9 @@ def texts() -> dict[Path, str]:
 
 
 def documents() -> list[Path]:
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+    folders = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    beside_code = [ROOT / folder / "README.md" for folder in ("testbed", "charts/cutline")]
+    return sorted([*ROOT.glob("*.md"), *folders, *beside_code])
 
 
 def named(path: Path) -> str:
@@ -84,6 +87,24 @@ def verb_exists(verb: str) -> bool:
 def test_every_verb_of_kubectl_cutline_exists(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mentioned = set(re.findall(r"kubectl cutline ([a-z][a-z-]*)", path.read_text(encoding="utf-8")))
     assert {verb for verb in mentioned if not verb_exists(verb)} == set()
+
+
+def help_of_testbed(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    with pytest.raises(SystemExit):
+        cutline_testbed([*command, "--help"])
+    return capsys.readouterr().out
+
+
+def test_the_testbeds_page_names_every_command_and_option(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "testbed" / "README.md").read_text(encoding="utf-8")
+    listed = re.search(r"\{([a-z,-]+)\}", help_of_testbed(capsys))
+    assert listed
+    commands = listed[1].split(",")
+    options = {
+        found for command in commands for found in re.findall(r"^  (--[a-z-]+)", help_of_testbed(capsys, command), re.M)
+    }
+    assert [command for command in commands if f"`{command}" not in page] == []
+    assert options - set(re.findall(r"--[a-z-]+", page)) == set()
 
 
 def test_the_readmes_folders_exist() -> None:
