@@ -12,9 +12,8 @@ from cutline.domain.lifecycle import FINISHED, ClaimState, Phase, Standing, need
 from cutline.domain.signoff import Decision
 from cutline.domain.snapshot import Candidate
 from cutline.domain.tree import JsonObject
-from cutline_operator.statuses import Condition, Truth, condition_before, conditions_as_trees, rfc3339, truth
+from cutline_operator.statuses import Condition, Truth, condition_before, conditions_as_trees, rfc3339, told, truth
 
-_MAX_MISSING: Final = 1024
 _MAX_SIGNERS: Final = 256
 _MAX_CLAIMS: Final = 512
 DRIFT_CHECK: Final = timedelta(seconds=15)
@@ -36,7 +35,7 @@ def proposal_status(
     if standing.valid_until is not None and standing.phase in (Phase.APPROVED, Phase.USED):
         status["validUntil"] = rfc3339(standing.valid_until)
     if standing.missing and standing.phase is Phase.PENDING:
-        status["missing"] = "; ".join(standing.missing)[:_MAX_MISSING]
+        status["missing"] = told("; ".join(standing.missing))
     signers = sorted(candidate.signoffs, key=lambda one: (one.created, one.name))
     if signers:
         # The newest, should there ever be more than the field holds.

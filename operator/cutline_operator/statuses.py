@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from cutline.domain.text import visible_beginning
 from cutline.domain.tree import JsonObject
 
 
@@ -30,6 +31,14 @@ class Condition:
     status: Truth
     reason: str
     message: str
+
+
+_LONGEST_TEXT: Final = 1024  # as the definitions of our kinds have it
+
+
+def told(text: str) -> str:
+    """A text as a status may hold it: it repeats names that strangers chose."""
+    return visible_beginning(text, _LONGEST_TEXT)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -60,7 +69,7 @@ def _as_tree(condition: Condition, earlier: JsonObject | None, generation: int, 
         "type": condition.type,
         "status": condition.status.value,
         "reason": condition.reason,
-        "message": condition.message,
+        "message": told(condition.message),
         "lastTransitionTime": since or rfc3339(now),
         "observedGeneration": generation,
     }

@@ -31,7 +31,7 @@ from cutline_operator.live_facts import LiveFacts, live_of_target, look
 from cutline_operator.metrics import Metrics
 from cutline_operator.policy_status import Selectable, labels_of, policy_status
 from cutline_operator.settlement import is_final, next_look, outcome_of
-from cutline_operator.statuses import patch_of, rfc3339
+from cutline_operator.statuses import patch_of, rfc3339, told
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class Worker:
     async def _settle(self, record: AdmittedRecord, now: datetime) -> None:
         live = await live_of_target(self._reader, record.claim.change.target)
         outcome = outcome_of(record.claim, live, now)
-        status: dict[str, Any] = {**record.status, "state": outcome.state.value, "reason": outcome.reason}
+        status: dict[str, Any] = {**record.status, "state": outcome.state.value, "reason": told(outcome.reason)}
         status.pop("settledAt", None)
         if outcome.state is not ClaimState.CLAIMED:
             same = record.state is outcome.state

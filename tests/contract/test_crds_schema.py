@@ -72,7 +72,6 @@ CLOSED = {
         "spec.request.operation": OPERATIONS,
         "spec.removal.how": "Evict Delete",
         "status.state": STATES,
-        "status.conditions[].status": "True False Unknown",
     },
     "reversibilitypolicies": {
         "spec.enforcement": "Deny Warn Audit",

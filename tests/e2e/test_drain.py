@@ -45,13 +45,14 @@ def target(node: str) -> dict[str, str]:
     return {"group": "", "kind": "Node", "name": node}
 
 
-def sign_away(cluster: Cluster, node: str) -> None:
-    """Delete a node the way it has to be."""
+def sign_away(cluster: Cluster, node: str) -> str:
+    """Delete a node the way it has to be; the name of the proposal."""
     path = f"/api/v1/nodes/{node}"
     changes = cluster.denied_change("admin", "DELETE", path)
     name = cluster.propose("admin", SYSTEM, "Drain", target(node), changes=changes)
     cluster.sign("alice", name, SYSTEM).must_pass()
     cluster.send("admin", "DELETE", path).must_pass()
+    return name
 
 
 @pytest.fixture
@@ -137,6 +138,15 @@ def test_a_node_is_not_said_to_be_lost_by_others_than_its_kubelet(cluster: Clust
         f"Drain of node/{node}"
     )
     cluster.send(kubelet, "PATCH", path, lost, strategic).must_pass()
+
+
+def test_the_record_of_a_deleted_node_makes_it_again(cluster: Cluster, pool: str, node: str) -> None:
+    (record,) = cluster.admitted(sign_away(cluster, node))
+    assert record["spec"]["removal"] == {"how": "Delete"}
+    cluster.apply("admin", json.loads(record["spec"]["undo"])).must_pass()
+    again = cluster.get("node", node)
+    assert again["metadata"]["labels"][POOL] == pool
+    assert {"key": POOL, "value": pool, "effect": "NoSchedule"} in again["spec"]["taints"]
 
 
 def test_a_signed_taint_passes_as_it_was_signed(cluster: Cluster, node: str) -> None:

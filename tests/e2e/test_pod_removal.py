@@ -114,7 +114,9 @@ def test_a_forced_delete_that_was_signed_as_such_goes_to_its_end(cluster: Cluste
     reviews = [entry for entry in cluster.log_lines("cutline-webhook", name) if entry.get("proposal") == f"{ns}/{name}"]
     assert len(reviews) > 1
     assert {entry["response"] for entry in reviews} == {"Admit"}
-    assert len(cluster.admitted(name)) == 1
+    (record,) = cluster.admitted(name)
+    assert record["spec"]["removal"] == {"how": "Delete", "gracePeriodSeconds": 0}
+    assert not record["spec"].get("undo")
 
 
 def test_a_gentle_signature_admits_nothing_harsher(cluster: Cluster) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 from cutline.api.fields import Fields
 from cutline.api.proposals import API_VERSION
 from cutline.api.users import stamp_of, user_from_stamp
-from cutline.domain.change import Change, change_from_canonical
+from cutline.domain.change import Change, Verb, change_from_canonical
 from cutline.domain.claim import Claim
 from cutline.domain.evaluate import requirements_of
-from cutline.domain.live import World
+from cutline.domain.live import Live, World
 from cutline.domain.request import Request
 from cutline.domain.tree import ABSENT, JsonObject, canonical, segments
 from cutline.domain.verdict import Verdict
@@ -67,9 +67,11 @@ def admitted_change(
         ],
         "signedBy": ", ".join(one.by.username for one in covering.counted),
         "requirement": [dict(one.as_tree()) for one in requirements_of(proposal, verdict.lines)],
-        "undo": undo_of(change),
+        "undo": undo_of(change, world.live),
         "caller": "Verified" if caller_is_verified else "Unverified",
     }
+    if change.verb is not Verb.UPDATE:
+        spec["removal"] = _removal(change)
     if proposal.emergency is not None:
         spec["emergency"] = {"reason": proposal.emergency.reason, "ticket": proposal.emergency.ticket}
         spec["signedBy"] = f"{proposal.proposer.username} (emergency)"
@@ -77,11 +79,29 @@ def admitted_change(
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
 
 
-def undo_of(change: Change) -> str:
-    """The old side of a change as a JSON merge patch (RFC 7386); for a removed pod, nothing undoes it.
+def undo_of(change: Change, live: Live) -> str:
+    """What puts the old state back: a JSON merge patch (RFC 7386), or the whole object where it was deleted.
 
-    Empty where it would be larger than a record may hold.
+    Empty for a removed pod, which nothing brings back, and where it would be larger than a record may hold.
     """
+    if change.removes_pod:
+        return ""
+    tree = _patch_back(change) if change.verb is Verb.UPDATE else _whole(live)
+    text = canonical(tree) if tree else ""
+    return text if len(text.encode()) <= MAX_UNDO_BYTES else ""
+
+
+def _whole(live: Live) -> JsonObject:
+    """The object as it can be created again, without what the server gave it."""
+    kind, target = live.kind, live.target
+    named = {"name": target.name, **({"namespace": target.namespace} if target.namespace else {})}
+    metadata = {**(live.content.get("metadata") or {}), **named}
+    version = f"{kind.group}/{kind.version}" if kind.group else kind.version
+    content = {key: value for key, value in live.content.items() if key != "status"}
+    return {**content, "apiVersion": version, "kind": kind.kind, "metadata": metadata}
+
+
+def _patch_back(change: Change) -> JsonObject:
     patch: dict[str, Any] = {}
     for field in change.fields:
         *parents, last = segments(field.path)
@@ -89,8 +109,12 @@ def undo_of(change: Change) -> str:
         for key in parents:
             node = node.setdefault(key, {})
         node[last] = None if field.old is ABSENT else field.old
-    text = canonical(patch) if patch else ""
-    return text if len(text.encode()) <= MAX_UNDO_BYTES else ""
+    return patch
+
+
+def _removal(change: Change) -> JsonObject:
+    grace = change.end.grace_seconds if change.end is not None else None
+    return {"how": change.verb.value, **({} if grace is None else {"gracePeriodSeconds": grace})}
 
 
 def _target(change: Change, world: World) -> JsonObject:

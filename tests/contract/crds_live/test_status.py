@@ -13,6 +13,14 @@ from tests.contract.crds_live.cases import CASES
 
 pytestmark = pytest.mark.e2e
 
+_MISLEADING = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Said",
+    "message": "not\u202e approved",
+    "lastTransitionTime": "2026-03-01T12:00:00Z",
+}
+
 
 @pytest.mark.parametrize("plural", ["remediationproposals", "admittedchanges"])
 def test_status_is_written_through_its_own_door_only(kubectl: Kubectl, plural: str) -> None:
@@ -35,6 +43,8 @@ def test_status_is_written_through_its_own_door_only(kubectl: Kubectl, plural: s
     [
         ("remediationproposals", {"phase": "Done"}, 'status.phase: Unsupported value: "Done"'),
         ("remediationproposals", {"missing": "1 approval\u202e"}, "status.missing: Invalid value"),
+        ("admittedchanges", {"reason": "settled\u200b"}, "status.reason: Invalid value"),
+        ("remediationproposals", {"conditions": [_MISLEADING]}, "status.conditions[0].message: Invalid value"),
         ("admittedchanges", {"state": "Lost"}, 'status.state: Unsupported value: "Lost"'),
         ("remediationproposals", {"conditions": [{"type": "Approved", "status": "Yes"}]}, "status.conditions[0]"),
     ],
