@@ -232,16 +232,17 @@ class Cluster:
             text = self.testbed.layout.process(component).log.read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines() if line.startswith("{") and containing in line]
 
-    def metrics(self) -> str:
-        """What all replicas of the webhook expose."""
+    def metrics(self, component: str = "webhook") -> str:
+        """What all replicas of the webhook expose, or the operator."""
         if self.pods is None:
-            connection = http.client.HTTPConnection(HOST, self.testbed.state.ports["webhook-metrics"], timeout=SECONDS)
+            port = self.testbed.state.ports[f"{component}-metrics"]
+            connection = http.client.HTTPConnection(HOST, port, timeout=SECONDS)
             try:
                 connection.request("GET", "/metrics")
                 return connection.getresponse().read().decode()
             finally:
                 connection.close()
-        replicas = self.items("pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=webhook")
+        replicas = self.items("pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/component={component}")
         paths = (f"/api/v1/namespaces/{SYSTEM}/pods/{pod['metadata']['name']}:9090/proxy/metrics" for pod in replicas)
         return "\n".join(self.kubectl("admin", "get", "--raw", path).must_pass().output for path in paths)
 
