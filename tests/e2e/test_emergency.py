@@ -8,6 +8,7 @@ from tests.e2e.cluster import AGENT, Cluster
 from tests.e2e.login import MERGE
 from tests.e2e.manifests import CHECKOUT, scale_down
 from tests.e2e.waiting import await_true
+from tests.e2e.told import await_events, await_phase, conditions, operator_metric
 
 pytestmark = pytest.mark.e2e
 
@@ -131,3 +132,39 @@ def test_an_emergency_admits_nothing_but_what_it_says(cluster: Cluster) -> None:
     )
     cluster.kubectl("bob", "scale", "deployment/checkout", "-n", ns, "--replicas=6").must_pass()
     cluster.kubectl("alice", *scale(ns)).must_be_refused("ScaleDown of deployment/checkout")
+
+
+def open_emergencies(cluster: Cluster) -> int:
+    """How many stand without anybody's word: their callers cannot sign them, so who signs is another."""
+    called = {one["metadata"]["uid"] for one in cluster.items("rprop", "-A") if "emergency" in one["spec"]}
+    return len(called - {one["spec"]["proposalUID"] for one in cluster.items("signoffs", "-A")})
+
+
+def test_an_emergency_is_told_and_stays_open_until_somebody_else_has_reviewed_it(cluster: Cluster) -> None:
+    ns = shop(cluster)
+    name = call(cluster, "alice", ns)
+    note = f"alice called an emergency, ticket INC-1207: ScaleDown of deployment/checkout ({ns}); another human must"
+    said = await_events(cluster, "RemediationProposal", name, ns, "Emergency", "Approved")
+    assert said["Emergency"] == ("Warning", f"{note} review it")
+    assert (
+        await_events(cluster, "Deployment", "checkout", ns, "Emergency", "Approved")["Emergency"] == said["Emergency"]
+    )
+    status = await_phase(cluster, name, ns, "Approved")
+    assert status["signed"] == "emergency"
+    assert conditions(status)["Approved"] == ("True", "Emergency")
+
+    def is_counted() -> bool:
+        return operator_metric(cluster, "cutline_emergencies_open") == open_emergencies(cluster)
+
+    assert open_emergencies(cluster) >= 1
+    await_true(is_counted, "the emergency is counted as open")
+    cluster.kubectl("alice", *scale(ns)).must_pass()
+    await_phase(cluster, name, ns, "Completed")
+    await_true(is_counted, "its use has not ended it")
+    before = open_emergencies(cluster)
+    cluster.sign("bob", name, ns).must_pass()
+    assert open_emergencies(cluster) < before
+    await_true(is_counted, "the emergency is not counted any more")
+    reasons = ("Emergency", "Approved", "Used", "Completed", "EmergencyReviewed")
+    said = await_events(cluster, "RemediationProposal", name, ns, *reasons)
+    assert said["EmergencyReviewed"][1].endswith("the emergency has been reviewed")
