@@ -31,6 +31,7 @@ from tests.e2e.certificates import CA, GIVEN, TLS, await_blocked, await_settled,
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.load import Load
 from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, scale_down
 from tests.e2e.rights import OPERATOR, rights_of
 from tests.e2e.signers import Signer
 from tests.e2e.waiting import await_true
@@ -358,3 +359,14 @@ def _answers_without_certificate(cluster: Cluster) -> bool:
             return bool(answer.status)
     except OSError:
         return False
+
+
+@pytest.mark.usefixtures("back_to_the_operator")
+def test_a_record_says_that_the_caller_was_verified(own_cluster: Cluster) -> None:
+    _configure(own_cluster, webhook={"clientCA": CALLERS.pem, "clientNames": ["kube-apiserver"]})
+    own_cluster.processes.restart_webhook()
+    ns = own_cluster.namespace()
+    own_cluster.deployment(ns)
+    name = own_cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
+    own_cluster.kubectl("agent", "scale", "-n", ns, "deployment/checkout", "--replicas=2").must_pass()
+    assert [record["spec"]["caller"] for record in own_cluster.admitted(name)] == ["Verified"]
