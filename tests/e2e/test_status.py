@@ -121,7 +121,7 @@ def test_a_use_whose_target_is_on_its_way_out_is_claimed_until_it_is_gone(cluste
 
 def test_silence_ends_a_proposal(cluster: Cluster) -> None:
     ns = _shop(cluster)
-    name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2), decideWithin="2s")
+    name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2), decideWithin="3s")
     expired = await_phase(cluster, name, ns, "Expired")
     assert conditions(expired)["Approved"] == ("False", "DecisionOverdue")
     await_events(cluster, "RemediationProposal", name, ns, "Proposed", "Expired")
