@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from cutline_cli.exits import ExitCode
-from tests.e2e.cluster import AGENT, CHECKOUT, SYSTEM, Cluster, Outcome, await_true, scale_down
+from tests.e2e.cluster import AGENT, SYSTEM, Cluster, Outcome
+from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from cutline_webhook.drafting import MOST_PER_ACTOR
-from tests.e2e.cluster import MERGE, Cluster, await_true
+from tests.e2e.cluster import Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -7,8 +7,8 @@ import pytest
 from tests.e2e.cluster import AGENT, Cluster
 from tests.e2e.login import MERGE
 from tests.e2e.manifests import CHECKOUT, scale_down
-from tests.e2e.waiting import await_true
 from tests.e2e.told import await_events, await_phase, conditions, operator_metric
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

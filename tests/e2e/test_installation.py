@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e import occasions
-from tests.e2e.cluster import MERGE, POLICIES, SYSTEM, Cluster, await_true
+from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
+from tests.e2e.login import MERGE
 from tests.e2e.told import operator_metric
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

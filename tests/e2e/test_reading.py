@@ -4,8 +4,10 @@ import secrets
 
 import pytest
 
-from tests.e2e.cluster import AGENT, CHECKOUT, SYSTEM, Cluster, await_true, line, scale_down
+from tests.e2e.cluster import AGENT, SYSTEM, Cluster
+from tests.e2e.manifests import CHECKOUT, line, scale_down
 from tests.e2e.told import await_phase, await_state, conditions
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import AGENT, CHECKOUT, MERGE, Cluster, await_true, scale_down
+from tests.e2e.cluster import AGENT, Cluster
+from tests.e2e.login import MERGE
+from tests.e2e.manifests import CHECKOUT, scale_down
 from tests.e2e.told import await_events, await_phase, await_state, conditions, message, path_of
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.e2e.cluster import Cluster, await_true
+from tests.e2e.cluster import Cluster
+from tests.e2e.waiting import await_true
 
 _BY_OPERATOR = "cutline.dev/operator"
 
