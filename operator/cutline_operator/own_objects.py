@@ -64,6 +64,8 @@ def _rules() -> tuple[dict[str, Any], ...]:
         rule("", "v1", (_CREATE, _UPDATE, _DELETE), "endpoints"),
         rule("discovery.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "endpointslices"),
         rule("policy", "v1", (_UPDATE, _DELETE), "poddisruptionbudgets"),
+        # Where the webhook reaches no API server, or no API server reaches it, every gated change is refused.
+        rule("networking.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "networkpolicies"),
         rule("rbac.authorization.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "roles", "rolebindings"),
         rule("rbac.authorization.k8s.io", "v1", (_UPDATE, _DELETE), "clusterroles", "clusterrolebindings"),
     )

@@ -12,20 +12,23 @@ pytestmark = pytest.mark.e2e
 REASON = "part of Cutline's own installation"
 CORE, APPS = f"/api/v1/namespaces/{SYSTEM}", f"/apis/apps/v1/namespaces/{SYSTEM}"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+TRAFFIC = f"/apis/networking.k8s.io/v1/namespaces/{SYSTEM}/networkpolicies"
 CONTAINER = {"name": "webhook", "image": "evil:v1"}
 TEMPLATE = {
     "metadata": {"labels": {"a": "b"}},
     "spec": {"serviceAccountName": "cutline-operator", "containers": [CONTAINER]},
 }
 WORKLOAD = {"selector": {"matchLabels": {"a": "b"}}, "template": TEMPLATE}
-EVERYTHING = ["get", "list", "create", "update", "patch", "delete"]
+NETWORK_POLICY = ("NetworkPolicy", "networking.k8s.io/v1")
+CLOSED = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+EVERYTHING = ["get", "list", "create", "update", "patch", "delete", "deletecollection"]
 
 
 @pytest.fixture
 def insider(cluster: Cluster) -> str:
     """Somebody who may do anything inside Cutline's namespace, and nothing to webhook configurations."""
     name = cluster.newcomer("insider")
-    groups = ["", "apps", "batch", "policy", "discovery.k8s.io", "rbac.authorization.k8s.io"]
+    groups = ["", "apps", "batch", "policy", "discovery.k8s.io", "networking.k8s.io", "rbac.authorization.k8s.io"]
     cluster.allow(name, SYSTEM, {"apiGroups": groups, "resources": ["*"], "verbs": [*EVERYTHING, "bind", "escalate"]})
     return name
 
@@ -65,6 +68,10 @@ def _object(kind: str, api: str, **more: Any) -> dict[str, Any]:
             f"/apis/discovery.k8s.io/v1/namespaces/{SYSTEM}/endpointslices",
             _object("EndpointSlice", "discovery.k8s.io/v1", addressType="IPv4", endpoints=[]),
         ),
+        ("POST", TRAFFIC, _object(*NETWORK_POLICY, spec=CLOSED)),
+        ("PATCH", f"{TRAFFIC}/cutline-operator", {"spec": {"egress": None, "ingress": None}}),
+        ("DELETE", f"{TRAFFIC}/cutline-operator", None),
+        ("DELETE", TRAFFIC, None),
     ],
     ids=lambda value: value.rsplit("/", 3)[-1] if isinstance(value, str) else "",
 )
@@ -81,10 +88,23 @@ def test_the_agent_with_its_broad_rights_is_refused_too(cluster: Cluster) -> Non
     cluster.send("agent", "PATCH", path, body, "application/strategic-merge-patch+json").must_be_refused(REASON)
 
 
+def test_the_agent_does_not_cut_the_gate_off_from_the_network(cluster: Cluster) -> None:
+    body = _object(*NETWORK_POLICY, spec=CLOSED)
+    cluster.send("agent", "POST", TRAFFIC, body).must_be_refused(REASON)
+    cluster.send("agent", "DELETE", f"{TRAFFIC}/cutline-operator").must_be_refused(REASON)
+    elsewhere = f"/apis/networking.k8s.io/v1/namespaces/{cluster.namespace()}/networkpolicies"
+    body["metadata"] = {"name": "evil"}
+    cluster.send("agent", "POST", elsewhere, body).must_pass()
+
+
 def test_whoever_may_end_the_gate_is_not_even_asked_about(cluster: Cluster) -> None:
     path = f"{APPS}/deployments/cutline-operator?dryRun=All"
     cluster.send("admin", "PATCH", path, {"metadata": {"annotations": {"seen": "yes"}}}, MERGE).must_pass()
     cluster.send("mallory", "PATCH", path, {"metadata": {"annotations": {"seen": "yes"}}}, MERGE).must_pass()
+    # As helm does it, at an installation, an upgrade and an uninstall.
+    cluster.send("admin", "POST", f"{TRAFFIC}?dryRun=All", _object(*NETWORK_POLICY, spec=CLOSED)).must_pass()
+    cluster.send("admin", "PATCH", f"{TRAFFIC}/cutline-operator?dryRun=All", {"spec": CLOSED}, MERGE).must_pass()
+    cluster.send("admin", "DELETE", f"{TRAFFIC}/cutline-operator?dryRun=All").must_pass()
 
 
 def test_other_namespaces_and_other_names_are_nobodys_business(cluster: Cluster) -> None:
