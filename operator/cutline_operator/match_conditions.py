@@ -70,6 +70,29 @@ _BY_KUBELET_OF_NODE: Final = (
     "('system:nodes' in request.userInfo.?groups.orValue([])"
     " && request.userInfo.username == 'system:node:' + oldObject.metadata.name)"
 )
+# The client with which an API server calls itself. An approver of client certificates may hand out the name,
+# never the group: admission (CertificateSubjectRestriction) refuses that.
+_BY_API_SERVER: Final = (
+    "(request.userInfo.username == 'system:apiserver' && 'system:masters' in request.userInfo.?groups.orValue([]))"
+)
+# An API server serves these itself, so that in a healthy cluster no Service ever stands for them. Those with a
+# dot in their name are listed, for a group that ends in .k8s.io (metrics.k8s.io) may well be somebody else's.
+_BUILT_IN_GROUPS: Final = tuple(
+    f"{name}.k8s.io"
+    for name in (
+        *("admissionregistration", "apiextensions", "apiregistration", "authentication", "authorization"),
+        *("certificates", "coordination", "discovery", "events", "flowcontrol.apiserver", "internal.apiserver"),
+        *("networking", "node", "rbac.authorization", "resource", "scheduling", "storage", "storagemigration"),
+    )
+)
+_GROUP: Final = "object.?spec.?group.orValue('')"
+_LEADS_BUILT_IN_AWAY: Final = (
+    "(request.operation != 'DELETE' && object.?spec.?service.hasValue()"
+    f" && (!{_GROUP}.contains('.') || {_GROUP} in {one_of(_BUILT_IN_GROUPS)}))"
+)
+_IS_OF_CUTLINE: Final = (
+    "(request.operation == 'DELETE' ? oldObject : object).?metadata.?name.orValue('').endsWith('.cutline.dev')"
+)
 _REPLICAS: Final = "object.?spec.?replicas.orValue(0)"
 _OLD_REPLICAS: Final = "oldObject.?spec.?replicas.orValue(0)"
 # Everything of spec but the replicas is the same on both sides, and there are not fewer of them.
@@ -91,13 +114,17 @@ COUNTS_OUR_KINDS = Condition(
 SAYS_IT_COUNTS_OUR_KINDS = Condition(
     "counts-our-kinds",
     "object.?status.?hard.orValue({}).exists(key, key.endsWith('.cutline.dev'))"
-    " && !(request.userInfo.username in"
-    " ['system:apiserver', 'system:serviceaccount:kube-system:resourcequota-controller'])",
+    f" && !({_BY_API_SERVER}"
+    " || request.userInfo.username == 'system:serviceaccount:kube-system:resourcequota-controller')",
 )
 # The API server itself says of a definition whether it is established.
 OUR_DEFINITIONS_BY_OTHERS = Condition(
     "our-definitions-by-others",
-    "oldObject.metadata.name.endsWith('.cutline.dev') && request.userInfo.username != 'system:apiserver'",
+    f"oldObject.metadata.name.endsWith('.cutline.dev') && !{_BY_API_SERVER}",
+)
+# It also writes its own APIServices, and says of each whether it is available.
+OUR_OR_BUILT_IN_APIS_BY_OTHERS = Condition(
+    "our-or-built-in-apis-by-others", f"!{_BY_API_SERVER} && ({_IS_OF_CUTLINE} || {_LEADS_BUILT_IN_AWAY})"
 )
 LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
 POD_MAY_GO = Condition(

@@ -88,28 +88,35 @@ def kinds_validating(connection: Connection, owner: Owner, own_account: str) -> 
         ),
     ]
     guard = _webhook("guard.kinds.cutline.dev", connection, "kinds/validate", rules, _not_own(own_account))
-    others = [
-        _webhook(f"{name}.kinds.cutline.dev", connection, "kinds/validate", [asked], [condition])
-        for name, asked, condition in (
-            # Where a quota leaves no room for a rejection, nobody can object.
-            ("quotas", rule("", "v1", (_CREATE, _UPDATE), "resourcequotas"), conditions.COUNTS_OUR_KINDS),
-            # What is enforced is the status.
-            ("usage", rule("", "v1", (_UPDATE,), "resourcequotas/status"), conditions.SAYS_IT_COUNTS_OUR_KINDS),
-            # A definition that is not served any more takes every rejection with it.
-            (
-                "definitions",
-                rule_for(kinds.DEFINITION, (_UPDATE,), "customresourcedefinitions/status"),
-                conditions.OUR_DEFINITIONS_BY_OTHERS,
-            ),
-        )
-    ]
     own = own_objects(connection.address.namespace, GATE)
     installation = _webhook(
         "installation.kinds.cutline.dev", connection, "kinds/validate", list(own.rules), list(own.matching)
     )
     installation["namespaceSelector"] = own.namespace_selector
-    webhooks = [guard, *others, installation]
+    webhooks = [guard, *_beside_our_kinds(connection), installation]
     return _configuration("ValidatingWebhookConfiguration", OUR_KINDS, owner, webhooks)
+
+
+def _beside_our_kinds(connection: Connection) -> list[dict[str, Any]]:
+    """What is not ours, and still decides whether people can object and whether we hear them."""
+    quotas = rule("", "v1", (_CREATE, _UPDATE), "resourcequotas")
+    usage = rule("", "v1", (_UPDATE,), "resourcequotas/status")
+    definitions = rule_for(kinds.DEFINITION, (_UPDATE,), "customresourcedefinitions/status")
+    api_services = rule("apiregistration.k8s.io", "v1", (_CREATE, _UPDATE, _DELETE), "apiservices")
+    availability = rule("apiregistration.k8s.io", "v1", (_UPDATE,), "apiservices/status")
+    return [
+        _webhook(f"{name}.kinds.cutline.dev", connection, "kinds/validate", rules, [condition])
+        for name, rules, condition in (
+            # Where a quota leaves no room for a rejection, nobody can object.
+            ("quotas", [quotas], conditions.COUNTS_OUR_KINDS),
+            # What is enforced is the status.
+            ("usage", [usage], conditions.SAYS_IT_COUNTS_OUR_KINDS),
+            # A definition that is not served any more takes every rejection with it.
+            ("definitions", [definitions], conditions.OUR_DEFINITIONS_BY_OTHERS),
+            # The server that an APIService names answers instead: it would sign for everybody.
+            ("apiservices", [api_services, availability], conditions.OUR_OR_BUILT_IN_APIS_BY_OTHERS),
+        )
+    ]
 
 
 def _not_own(account: str) -> list[Condition]:

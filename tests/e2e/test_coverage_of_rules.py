@@ -161,8 +161,6 @@ NOT_YET: Mapping[str, str] = {
     "ingresses.networking.k8s.io UPDATE DELETE": "CutTraffic",
     "ingressclasses.networking.k8s.io": "CutTraffic",
     "networkpolicies.networking.k8s.io": "CutTraffic: the first policy of a pod closes it",
-    "apiservices.apiregistration.k8s.io": "CutTraffic: of the API itself",
-    "apiservices.apiregistration.k8s.io/status": "CutTraffic: of the API itself",
     # DisableFeature.
     "configmaps UPDATE": "DisableFeature",
     "secrets UPDATE": "DisableFeature",
@@ -193,6 +191,10 @@ SOME_ONLY: Mapping[str, Mapping[str, str]] = {
     },
     "our-definitions-by-others": {
         "customresourcedefinitions.apiextensions.k8s.io/status": "other people's, and what the API server says of ours",
+    },
+    "our-or-built-in-apis-by-others": {
+        "apiservices.apiregistration.k8s.io": "open: other groups' (CutTraffic; metrics that an autoscaler believes)",
+        "apiservices.apiregistration.k8s.io/status": "other groups', which the API server puts right within seconds",
     },
     "cutlines-deleted-or-changed": {"customresourcedefinitions.apiextensions.k8s.io": "other people's definitions"},
 }

@@ -78,7 +78,7 @@ def test_nothing_is_asked_about_that_keeps_clusters_alive() -> None:
     # In our own namespace we ask about more.
     everywhere = [webhook for webhook in webhooks(*ALL) if webhook["name"] != "installation.kinds.cutline.dev"]
     groups = {rule["apiGroups"][0] for webhook in everywhere for rule in webhook["rules"]}
-    assert groups == {"apps", "", "cutline.dev", "apiextensions.k8s.io"}
+    assert groups == {"apps", "", "cutline.dev", "apiextensions.k8s.io", "apiregistration.k8s.io"}
 
 
 def test_a_status_is_asked_about_only_for_the_labels_it_lets_through() -> None:

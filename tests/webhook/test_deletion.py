@@ -79,7 +79,7 @@ def test_the_record_of_a_use_outlives_the_proposal_by_a_day() -> None:
     check(world, asked)
 
 
-@pytest.mark.parametrize("plural", ["resourcequotas", "customresourcedefinitions"])
+@pytest.mark.parametrize("plural", ["resourcequotas", "customresourcedefinitions", "apiservices"])
 @EVERYBODY
 def test_nobody_keeps_people_from_objecting(plural: str, user: User) -> None:
     for operation in (Operation.CREATE, Operation.UPDATE):

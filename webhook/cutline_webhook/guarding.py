@@ -33,6 +33,10 @@ _NONCE = re.compile(r"[0-9a-f]{32}")
 _REFUSED_WHOLE = {
     "resourcequotas": "spec.hard: must not count Cutline's own kinds: a rejection that finds no room is lost",
     "customresourcedefinitions": "the status of Cutline's definitions is written by the API server alone",
+    "apiservices": (
+        "who serves Cutline's kinds and the API groups of Kubernetes itself is written by the API server alone:"
+        " another server could answer in the name of everybody who signs"
+    ),
 }
 _PART_OF_CUTLINE = (
     ": part of Cutline's own installation, which only those may change who may delete the"
