@@ -1,6 +1,7 @@
 """Our own kinds at the webhook: what of them never changes, and who writes what."""
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from cutline.domain.errors import BadObject
 from cutline.domain.kind import POLICY
 from cutline.domain.request import Operation
 from cutline.domain.user import User
+from cutline_webhook.guarding import MOST_BYTES
 from cutline_webhook.refusal import Refused
 from tests import builders as make
 from tests import wire
@@ -59,3 +61,25 @@ def test_a_policy_that_cannot_be_meant_is_refused_at_apply() -> None:
         asked = make.make_request(operation, kind=POLICY, old={}, new=wire.make_policy_tree(lines=[]))
         with pytest.raises(BadObject):
             check(cluster(), asked)
+
+
+@pytest.mark.parametrize("plural", sorted(stored()))
+@pytest.mark.parametrize(
+    "grown",
+    [
+        {"annotations": {"note": "x" * MOST_BYTES}},
+        {"managedFields": [{"manager": f"m-{number}", "fieldsV1": {"f:x": {}}} for number in range(10_000)]},
+        {"annotations": {"note": "ü" * (MOST_BYTES // 2)}},
+    ],
+    ids=["annotations", "managed fields", "bytes, not characters"],
+)
+def test_no_object_grows_beyond_what_a_decision_can_read(plural: str, grown: dict[str, Any]) -> None:
+    old = stored()[plural]
+    new = {**old, "metadata": {**old["metadata"], **grown}}
+    (key,) = grown
+    asked = request(plural, Operation.UPDATE, OPERATOR, old=old, new=new)
+    with pytest.raises(Refused, match=f"metadata.{key}: takes .* KiB"):
+        check(signed_cluster(), asked)
+    # What got in before there was a limit may be made smaller, bit by bit.
+    larger = {**old, "metadata": {**new["metadata"], "labels": {"a": "b"}}}
+    check(signed_cluster(), request(plural, Operation.UPDATE, OPERATOR, old=larger, new=new))

@@ -6,6 +6,7 @@ admit nothing any more, whoever asks for it to go: a person, a controller, the g
 collector.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ _PART_OF_CUTLINE = (
     " ValidatingWebhookConfiguration cutline-gate; ask whoever runs helm upgrade here"
 )
 _BOUND_METADATA = ("ownerReferences", "finalizers")
+# Of one object. Decisions list proposals whole, and the API server allows 256 KiB of annotations alone, and about
+# as much again for each field manager of theirs. What people can judge, 64 KiB of changes, is stored as about 200.
+MOST_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Guard:
     async def _check_create(self, request: Request) -> Collection[str]:
         tree = request.object or {}
         _refuse_bound_metadata({}, tree)
+        _refuse_oversize({}, tree)
         match request.resource:
             case "remediationproposals":
                 return _check_proposal(request, tree)
@@ -98,6 +103,7 @@ class Guard:
         old, new = request.old_object or {}, request.object or {}
         if request.user.username != self.settings.operator_user:
             _refuse_bound_metadata(old, new)
+        _refuse_oversize(old, new)
         if request.resource == "reversibilitypolicies":
             policy_of(new)
             return ()
@@ -242,6 +248,27 @@ def _refuse_bound_metadata(old: JsonObject, new: JsonObject) -> None:
         after: Any = (new.get("metadata") or {}).get(key) or []
         if any(item not in before for item in after):
             raise Refused(f"metadata.{key}: must not be set on Cutline's own kinds")
+
+
+def _refuse_oversize(old: JsonObject, new: JsonObject) -> None:
+    """An object that is too large already may still shrink."""
+    sizes = _sizes(new)
+    total = sum(sizes.values())
+    if total <= MOST_BYTES or total <= sum(_sizes(old).values()):
+        return
+    largest = max(sizes, key=lambda field: sizes[field])
+    raise Refused(
+        f"{largest}: takes {sizes[largest] // 1024} KiB; metadata and spec may take {MOST_BYTES // 1024} KiB together"
+    )
+
+
+def _sizes(tree: JsonObject) -> dict[str, int]:
+    """How many bytes each field of metadata and spec takes; the status is the operator's."""
+    return {
+        f"{part}.{key}": len(json.dumps(value, ensure_ascii=False).encode())
+        for part in ("metadata", "spec")
+        for key, value in (tree.get(part) or {}).items()
+    }
 
 
 def _with_creation(tree: JsonObject, now: datetime | None) -> JsonObject:
