@@ -3,17 +3,14 @@
 The server that an APIService names answers every request of its group: it could hold sign-offs that nobody gave.
 """
 
-import base64
-import json
-import urllib.request
 from typing import Any
 
 import pytest
 
-from cutline_testbed.ports import HOST
 from tests.e2e.cluster import Cluster
+from tests.e2e.etcd import Etcd
 from tests.e2e.login import MERGE
-from tests.e2e.waiting import SECONDS, await_true
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 
@@ -111,17 +108,9 @@ def test_an_api_server_starts_without_the_webhook(cluster: Cluster) -> None:
     cluster.send("admin", "DELETE", f"{SERVICES}/{OURS}").must_be_refused("failed calling webhook")
     cluster.testbed.stop_component("kube-apiserver")
     for name in (OURS, "v1.apps"):
-        assert _removed_from_etcd(cluster, f"/registry/apiregistration.k8s.io/apiservices/{name}") == 1
+        Etcd(cluster.testbed).delete(f"/registry/apiregistration.k8s.io/apiservices/{name}")
     cluster.testbed.start_component("kube-apiserver")
     await_true(lambda: _available(cluster) == before, "everything is served again", seconds=60)
     assert all(before.values())
     proposals = "/apis/cutline.dev/v1alpha1/remediationproposals"
     await_true(lambda: cluster.send("admin", "GET", proposals).passed, "proposals are read again")
-
-
-def _removed_from_etcd(cluster: Cluster, key: str) -> int:
-    """How many keys were removed, past the API server, by etcd's own HTTP gateway."""
-    url = f"http://{HOST}:{cluster.testbed.state.ports['etcd']}/v3/kv/deleterange"
-    body = json.dumps({"key": base64.b64encode(key.encode()).decode()}).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=SECONDS) as response:
-        return int(json.load(response)["deleted"])

@@ -6,13 +6,16 @@ the list of bypasses.
 
 import json
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import rfc8785
 
 from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.etcd import Etcd
 from tests.e2e.login import MERGE, Answer
 from tests.e2e.manifests import CHECKOUT, proposal, scale_down
 from tests.e2e.test_evasions import change_text, deployments, proposals, replicas_field, stateful_set
@@ -21,7 +24,7 @@ from tests.e2e.waiting import await_true
 pytestmark = pytest.mark.e2e
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_MOST_LIVE = 40  # proposals of one proposer in one namespace
+_MOST_LIVE, _MOST_STORED = 40, 200  # proposals of one proposer in one namespace
 
 
 def only_pod(cluster: Cluster, namespace: str) -> dict[str, Any]:
@@ -216,6 +219,45 @@ def test_one_proposers_flood_ends_and_is_nobody_elses(cluster: Cluster) -> None:
     offer("bob", 0).must_pass()
     cluster.sign("alice", "flood-bob-0", ns).must_pass()
     cluster.kubectl("bob", "scale", "deployment/checkout", "-n", ns, "--replicas=1").must_pass()
+
+
+@pytest.mark.processes
+def test_what_one_proposer_leaves_behind_is_bounded_too(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(1))
+    # As two days would leave them: custom resources are JSON in etcd.
+    etcd, folder = Etcd(cluster.testbed), f"/registry/cutline.dev/remediationproposals/{ns}"
+    stored = json.loads(etcd.get(f"{folder}/{name}"))
+    created = datetime.now(UTC) - timedelta(days=2)
+    stored["metadata"]["creationTimestamp"] = f"{created:%Y-%m-%dT%H:%M:%SZ}"
+    for index in range(_MOST_STORED - 1):
+        stored["metadata"] |= {"name": f"old-{index}", "uid": str(uuid.uuid4())}
+        etcd.put(f"{folder}/old-{index}", json.dumps(stored).encode())
+    await_true(lambda: len(cluster.items("rprop", "-n", ns)) == _MOST_STORED, "they are all there")
+    goes = created + timedelta(days=7, hours=1, minutes=30)
+    offered = cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(1))
+    offered.must_be_refused("delete some that are over", f"{goes:%Y-%m-%d %H:%M}Z")
+    cluster.try_propose("bob", ns, "ScaleDown", CHECKOUT, **scale_down(1)).must_pass()
+    cluster.kubectl("agent", "delete", "rprop", "old-0", "-n", ns).must_pass()
+    cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(1)).must_pass()
+    # All of that is read, and the one that is signed is used.
+    cluster.sign("alice", name, ns).must_pass()
+    cluster.kubectl("agent", "scale", "deployment/checkout", "-n", ns, "--replicas=1").must_pass()
+
+
+def test_a_proposal_is_not_made_heavy_by_what_nobody_signs(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.deployment(ns)
+    heavy = {"annotations": {"note": "x" * 261_400}}  # the API server itself allows this
+    written = proposal("heavy", ns, "ScaleDown", CHECKOUT, **scale_down(1))
+    written["metadata"] |= heavy
+    cluster.send("agent", "POST", proposals(ns), written).must_be_refused("metadata.annotations: takes 255 KiB")
+    name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(1))
+    later = cluster.send("mallory", "PATCH", f"{proposals(ns)}/{name}", {"metadata": heavy}, MERGE)
+    later.must_be_refused("metadata.annotations: takes 255 KiB", "may take 256 KiB together")
+    light = {"metadata": {"annotations": {"note": "x" * 100_000}}}
+    cluster.send("mallory", "PATCH", f"{proposals(ns)}/{name}", light, MERGE).must_pass()
 
 
 def test_many_labels_do_not_stop_the_gate(cluster: Cluster) -> None:

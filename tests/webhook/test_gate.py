@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -198,6 +199,19 @@ def test_an_approval_that_ends_while_the_claim_is_written_admits_nothing() -> No
 
     world.before = take_long
     assert judged(world).is_denied
+
+
+def test_a_proposal_is_read_to_its_last_moment_and_costs_no_read_afterwards() -> None:
+    proposal = make.make_proposal(valid_for=timedelta(minutes=30))
+    world = signed_cluster(proposal)
+    world.add("signoffs", signoff_tree(make.make_signoff(proposal, created=proposal.decide_by), proposal.name))
+    world.now = proposal.decide_by + timedelta(minutes=30)
+    assert judged(world).conclusion is Conclusion.SIGNED
+    world.objects = {key: tree for key, tree in world.objects.items() if key[0] != "admittedchanges"}
+    world.pass_time(seconds=1)
+    world.exchanges.clear()
+    assert judged(world).reason is Reason.NO_PROPOSAL
+    assert not {"GET signoffs", "GET admittedchanges"} & {*world.asked}
 
 
 def test_a_proposal_that_is_being_deleted_admits_nothing() -> None:

@@ -1,5 +1,7 @@
 """Proposals at the webhook: completed by the gate, refused where they cannot be meant or were tampered with."""
 
+from datetime import timedelta
+
 import pytest
 
 from cutline.api.proposals import proposal_of
@@ -7,9 +9,12 @@ from cutline.domain.change import Verb
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import POD
 from cutline.domain.request import Operation
+from cutline_webhook.guarding import MOST_BYTES
+from cutline_webhook.proposing import MOST_LIVE, MOST_STORED
 from cutline_webhook.refusal import Refused
 from tests import builders as make
 from tests import wire
+from tests.api.trees import proposal_tree
 from tests.webhook.own_kinds import Edit, Tree, by_hand, check, created, request, stamped
 from tests.webhook.test_gate import cluster
 
@@ -127,3 +132,51 @@ def test_a_drain_is_rendered_whole_and_asks_for_each_namespace() -> None:
     world.may = lambda attributes: attributes["resource"] != POD.resource
     with pytest.raises(BadObject, match="may not get pods"):
         stamped(world, "remediationproposals", make.AGENT, tree)
+
+
+@pytest.mark.parametrize(
+    ("number", "age", "refusal"),
+    [
+        (MOST_LIVE - 1, timedelta(0), ""),
+        (MOST_LIVE, timedelta(0), "withdraw unsigned ones"),
+        (MOST_LIVE, timedelta(days=2), ""),
+        (MOST_STORED - 1, timedelta(days=2), ""),
+        (MOST_STORED, timedelta(days=2), "delete some that are over"),
+    ],
+)
+def test_one_proposer_has_so_many_in_a_namespace_and_no_more(number: int, age: timedelta, refusal: str) -> None:
+    world = cluster()
+    for index in range(number):
+        proposal = make.make_proposal(name=f"p-{index}", uid=f"uid-{index}", created=make.NOW - age)
+        world.add("remediationproposals", proposal_tree(proposal))
+    created(world, "remediationproposals", make.ALICE, by_hand())
+    if not refusal:
+        stamped(world, "remediationproposals", make.AGENT, by_hand())
+        return
+    with pytest.raises(BadObject, match=refusal):
+        stamped(world, "remediationproposals", make.AGENT, by_hand())
+
+
+def test_who_has_too_many_is_told_when_the_oldest_goes() -> None:
+    world = cluster()
+    for index in range(MOST_STORED):
+        created_at = make.NOW - timedelta(days=2, minutes=-index)
+        proposal = make.make_proposal(name=f"p-{index}", uid=f"uid-{index}", created=created_at)
+        world.add("remediationproposals", proposal_tree(proposal))
+    goes = make.NOW - timedelta(days=2) + proposal.decide_within + timedelta(days=7, minutes=30)
+    with pytest.raises(BadObject, match=f"{goes:%Y-%m-%d %H:%M}Z"):
+        stamped(world, "remediationproposals", make.AGENT, by_hand())
+
+
+def test_the_largest_drain_that_people_may_be_asked_to_judge_is_not_too_large() -> None:
+    world = cluster()
+    world.add("nodes", wire.make_node())
+    for index in range(340):
+        world.add("pods", wire.make_pod(f"checkout-service-7d4b9c5f6d-{index:05}"))
+    tree = by_hand(action="Drain", target={"kind": "Node", "name": "node-1"}, scaleDown=None, drain={})
+    tree["metadata"] |= {"namespace": make.SYSTEM, "annotations": {"note": "x" * 40 * 1024}}
+    proposal = proposal_of(created(world, "remediationproposals", make.AGENT, tree))
+    assert sum(len(entry.change.canonical) for entry in proposal.changes) > 60 * 1024
+    tree["metadata"]["annotations"] = {"note": "x" * MOST_BYTES}
+    with pytest.raises(Refused, match=r"metadata\.annotations"):
+        created(world, "remediationproposals", make.AGENT, tree)

@@ -103,7 +103,7 @@ class Gate:
         if judgement.verdict.conclusion is not Conclusion.UNSIGNED or not judgement.verdict.is_denied:
             return judgement
         for _ in range(_MOST_ATTEMPTS):
-            candidates = await self._reader.candidates(change.target, request.user)
+            candidates = await self._reader.candidates(change.target, request.user, self._clock())
             snapshot = Snapshot(self._clock(), *self._rules(), world, candidates)
             judgement = self._decide(request, change, snapshot)
             if _is_final(judgement.verdict, request):

@@ -31,6 +31,9 @@ from cutline.kube.errors import NotFound
 from cutline.kube.world import WorldReader
 
 MOST_LIVE = 40  # proposals of one proposer in one namespace that are not over yet
+# The same, with those that are over: every decision there lists them all, and 200 of the largest (guarding.py)
+# are 50 MiB, about what it has the time to read. Creations at the same moment may pass it by a few.
+MOST_STORED = 200
 _MOST_BROUGHT = 64  # changes that a client may bring; each is read and checked live
 
 
@@ -63,12 +66,7 @@ class ProposalMaker:
             raise BadObject("spec", f"{draft.proposer.username} carries out orders and proposes nothing")
         kind = _kind_of_target(spec.child("target"))
         self._verify_namespace(draft, kind)
-        if await self._reader.live_proposals_of(draft.proposer, draft.namespace, now) >= MOST_LIVE:
-            raise BadObject(
-                "spec",
-                f"{draft.proposer.username} has {MOST_LIVE} proposals here that are not over; "
-                "wait, or withdraw unsigned ones",
-            )
+        await self._verify_room(draft, now)
         judged = await self._changes(draft, action, kind)
         entries = tuple(signed_change(change, world, policies) for change, world in judged)
         verify_bounds(entries, action)
@@ -97,6 +95,22 @@ class ProposalMaker:
         system = self._settings.namespace
         if not kind.namespaced and draft.namespace != system:
             raise BadObject("metadata.namespace", f"a {kind.kind} has no namespace: propose it in {system}")
+
+    async def _verify_room(self, draft: Draft, now: datetime) -> None:
+        """One proposer's flood is nobody else's."""
+        ends = await self._reader.ends_of_proposals(draft.proposer, draft.namespace)
+        has = f"{draft.proposer.username} has"
+        if sum(now <= end for end in ends) >= MOST_LIVE:
+            raise BadObject(
+                "spec", f"{has} {MOST_LIVE} proposals here that are not over; wait, or withdraw unsigned ones"
+            )
+        if len(ends) >= MOST_STORED:
+            goes = min(ends) + self._settings.retention.finished_proposals
+            raise BadObject(
+                "spec",
+                f"{has} {MOST_STORED} proposals here, with those that are over; delete some that are over"
+                f" (kubectl delete rprop NAME), or wait until the oldest goes by itself, at {goes:%Y-%m-%d %H:%M}Z",
+            )
 
     async def _changes(self, draft: Draft, action: Action, kind: Kind) -> Sequence[tuple[Change, World]]:
         brought = draft.spec.children("changes")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cutline.api.fields import Fields
@@ -21,6 +21,7 @@ from cutline.domain.errors import BadObject
 from cutline.domain.proposal import Emergency, Proposal, SignedChange
 from cutline.domain.target import Target
 from cutline.domain.tree import JsonObject
+from cutline.domain.user import User
 
 API_VERSION = "cutline.dev/v1alpha1"
 KIND = "RemediationProposal"
@@ -49,6 +50,20 @@ def proposal_of(tree: JsonObject) -> Proposal:
         emergency=emergency_of(spec),
         is_terminating="deletionTimestamp" in metadata,
     )
+
+
+def proposer_of(tree: JsonObject) -> User:
+    """Who made a stored proposal; raises `BadObject` where the gate did not stamp it."""
+    return user_from_stamp(Fields(tree.get("spec"), "spec").child("proposer"))
+
+
+def end_of(tree: JsonObject) -> datetime:
+    """The last moment at which a stored proposal can admit anything: by an approval that comes last and lasts longest.
+
+    Cheap, unlike `proposal_of`: whoever lists proposals finds many that are over, and large.
+    """
+    created = Fields(tree.get("metadata"), "metadata").time("creationTimestamp")
+    return created + limits_of(Fields(tree.get("spec"), "spec")).decide_within + MAX_VALID_FOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from cutline.api.admitted_changes import claim_of
-from cutline.api.proposals import proposal_of
+from cutline.api.proposals import end_of, proposal_of, proposer_of
 from cutline.api.signoffs import signoff_of
 from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.claim import Claim, claim_name
-from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import DEPLOYMENT, POD, Kind
 from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
@@ -109,11 +108,10 @@ class WorldReader:
         selector = f"spec.proposal.uid={proposal.uid}"
         return bool(await self._client.list(ADMITTED_CHANGES, self._system_namespace, field_selector=selector, limit=1))
 
-    async def live_proposals_of(self, proposer: User, namespace: str, now: datetime) -> int:
-        """How many of somebody's proposals in a namespace may still be decided or used."""
+    async def ends_of_proposals(self, proposer: User, namespace: str) -> tuple[datetime, ...]:
+        """For each of somebody's proposals in a namespace, until when it can admit anything; past or to come."""
         trees = await self._client.list(PROPOSALS, namespace)
-        mine = (one for one in readable(trees) if one.proposer.is_same_as(proposer))
-        return sum(now <= one.decide_by + MAX_VALID_FOR for one in mine)
+        return tuple(end for _, one, end in _outlines(trees) if one.is_same_as(proposer))
 
     async def claim(self, name: str) -> Claim | None:
         """The claim of that name, if there is one."""
@@ -122,18 +120,19 @@ class WorldReader:
         except NotFound:
             return None
 
-    async def candidates(self, target: Target, actor: User) -> tuple[Candidate, ...]:
-        """The proposals that name `target`, with their sign-offs and the claims on them.
+    async def candidates(self, target: Target, actor: User, now: datetime) -> tuple[Candidate, ...]:
+        """The proposals that name `target` and are not over, with their sign-offs and the claims on them.
 
         All of the actor's own, for nobody else's can admit his change; of others' the newest
-        few, which are worth telling him about.
+        few, which are worth telling him about. Those that are over stay for days, and can admit nothing:
+        reading them, and what was said about each, would take the time that a decision has.
         """
         namespaces = {self._system_namespace, target.namespace} - {""}
         listings = await asyncio.gather(*(self._client.list(PROPOSALS, name) for name in sorted(namespaces)))
         proposals = [
             proposal
             for trees in listings
-            for proposal in readable(trees)
+            for proposal in readable(tree for tree, _, end in _outlines(trees) if now <= end)
             if _names(proposal, target) and not proposal.is_terminating
         ]
         own = [proposal for proposal in proposals if proposal.proposer.is_same_as(actor)]
@@ -163,6 +162,15 @@ def readable(trees: Iterable[JsonObject]) -> Iterable[Proposal]:
     for tree in trees:
         try:
             yield proposal_of(tree)
+        except BadObject:
+            continue
+
+
+def _outlines(trees: Iterable[JsonObject]) -> Iterable[tuple[JsonObject, User, datetime]]:
+    """The proposals that the gate stamped: each as it is, whose it is, until when it can admit anything."""
+    for tree in trees:
+        try:
+            yield tree, proposer_of(tree), end_of(tree)
         except BadObject:
             continue
 
