@@ -347,14 +347,3 @@ def test_retry_after_is_sent(run: Run) -> None:
             assert (await client.ask(get("/"))).headers["retry-after"] == "1"
 
     run(scenario())
-
-
-def test_connections_beyond_the_limit_are_refused(run: Run) -> None:
-    async def scenario() -> None:
-        async with serving(limits=Limits(connections=1)) as (_, port), RawClient(port) as first:
-            assert (await first.ask(get("/"))).status == 200
-            async with RawClient(port) as second:
-                assert await second.at_end()
-            assert (await first.ask(get("/"))).status == 200
-
-    run(scenario())

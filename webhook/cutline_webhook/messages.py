@@ -71,6 +71,7 @@ class Limits:
     # a connection reset.
     linger: float = 1.0
     handshake: float = 5.0
+    # One more takes the place of the oldest on which nothing was posted; with none such it is refused.
     connections: int = 1024
     # Requests that are read ahead of the answer to an earlier one.
     pipelined: int = 8

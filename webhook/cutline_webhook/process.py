@@ -19,6 +19,7 @@ from cutline_webhook.gate import Gate
 from cutline_webhook.guarding import Guard
 from cutline_webhook.identity import ServingIdentity
 from cutline_webhook.metrics import Metrics
+from cutline_webhook.open_files import allow_open_files
 from cutline_webhook.policies import PolicyStore
 from cutline_webhook.probes import probes
 from cutline_webhook.proposing import ProposalMaker
@@ -34,6 +35,7 @@ DRAIN_SECONDS = 10.0  # the API server gives up a review after five
 
 async def serve(settings: InstallationSettings, listen: ListenAddress, metrics_listen: ListenAddress) -> None:
     """Run until SIGTERM or SIGINT, then answer what is in flight and return."""
+    allow_open_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

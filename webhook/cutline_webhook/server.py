@@ -63,7 +63,8 @@ class Server:
         self._ssl_context = ssl_context
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}  # the oldest first
+        self._displaced = 0
         self._work: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._quiet = asyncio.Event()
@@ -119,19 +120,34 @@ class Server:
     # What connections report.
 
     def opened(self, connection: Connection) -> bool:
-        """Take a connection in; False if there are too many already."""
-        if len(self._connections) >= self.limits.connections:
+        """Take a connection in; False if there are too many already, and all of them in earnest."""
+        if len(self._connections) >= self.limits.connections and not self._displace():
             _log.warning("refusing a connection: %d are open", len(self._connections))
             return False
-        self._connections.add(connection)
+        self._connections[connection] = None
         if self._stopping:
             connection.drain()
         return True
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self._note_quiet()
+
+    def _displace(self) -> bool:
+        """Make room at the cost of the oldest connection that nothing was posted on; False if there is none.
+
+        Anybody who reaches the port can open connections and say nothing, and they must not keep the API
+        server out, which posts at once on what it opens. It may also open one that it does not need yet:
+        while there is room such a connection is left alone, for to close it could cost a review on its way.
+        """
+        idle = next((one for one in self._connections if not one.is_in_earnest), None)
+        if idle is None:
+            return False
+        self._displaced += 1
+        del self._connections[idle]  # its loss is reported to us only later
+        idle.abort()
+        return True
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` and hold on to its task: the event loop itself would let it be collected."""
@@ -159,6 +175,9 @@ class Server:
             now = loop.time()
             for connection in tuple(self._connections):
                 connection.expire(now)
+            if self._displaced:
+                _log.warning("closed %d connections that nothing was posted on, to make room", self._displaced)
+                self._displaced = 0
 
     def _interval(self) -> float:
         limits = self.limits
