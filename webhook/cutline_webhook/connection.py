@@ -279,13 +279,15 @@ class Connection(asyncio.Protocol):
 
 
 def _peer_names(transport: asyncio.BaseTransport) -> tuple[str, ...]:
-    """The names in the client's certificate. Python reveals them only if it verified the certificate."""
+    """The common names in the client's certificate. Python reveals them only if it verified the certificate.
+
+    As everywhere in Kubernetes, alternative names are no names of a client: whoever is given a serving
+    certificate may often choose them.
+    """
     tls = transport.get_extra_info("ssl_object")
     if not isinstance(tls, ssl.SSLObject):
         return ()
     certificate = tls.getpeercert() or {}
-    # Typed as nested tuples of everything a certificate can hold; these two are pairs of strings.
+    # Typed as nested tuples of everything a certificate can hold; this one is pairs of strings.
     subject = cast("tuple[tuple[tuple[str, str], ...], ...]", certificate.get("subject", ()))
-    alternatives = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))
-    common = [value for part in subject for key, value in part if key == "commonName"]
-    return (*common, *(value for _, value in alternatives))
+    return tuple(value for part in subject for key, value in part if key == "commonName")

@@ -26,7 +26,7 @@ _PENDING = frozenset({Objection.APPROVALS_MISSING})
 def denial(verdict: Verdict, now: datetime, system_namespace: str, node: str = "") -> str:
     """What the sender of a denied request reads; `node` is where a pod to be removed runs."""
     if verdict.conclusion is Conclusion.UNDECIDED:
-        return _undecided(verdict)
+        return _undecided(verdict, system_namespace)
     lines = _wrapped("", _headline(verdict))
     lines += _labelled("line:", _line_texts(verdict))
     nearest = _nearest(verdict)
@@ -42,12 +42,13 @@ def warning(verdict: Verdict) -> str:
     return visible_beginning(f"Cutline: {_headline(verdict)}", 120)
 
 
-def _undecided(verdict: Verdict) -> str:
+def _undecided(verdict: Verdict, system_namespace: str) -> str:
     return _shown(
         [
             _clip("Cutline is undecided about this request, so it is denied.", WIDTH),
             _clip(f"  reason:  {verdict.detail or verdict.reason.value}", WIDTH),
-            "  next:    try again; if it stays, ask the platform team to read the webhook's log",
+            "  hint:    try again in a moment; if it stays so, the platform team can see why",
+            f"  next:    kubectl logs -n {system_namespace} deployment/cutline-webhook",
         ]
     )
 
