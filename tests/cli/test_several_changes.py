@@ -213,6 +213,13 @@ def test_what_brings_an_effect_about_never_rides_along(change: Field, effect: Ef
     assert not [line for line in drawn(entry(update(change), effect)) if "(rides along)" in line]
 
 
+def test_other_labels_of_a_pod_may_end_another_pod() -> None:
+    pod = Target("", "Pod", "shop", "alone", "uid-alone")
+    change = Change(pod, Verb.UPDATE, (Field("/metadata/labels/app", ABSENT, "checkout"),))
+    lines = drawn(entry(change, Effect.POD_REMOVAL), action=Action.RESTART)
+    assert section(lines, "touches") == ["may end this pod, or another that its labels put beside it"]
+
+
 def test_a_template_that_rides_along_touches_every_pod() -> None:
     change = update(
         Field("/spec/replicas", 6, 5), Field("/spec/template/spec/containers", [{"image": "a"}], [{"image": "b"}])

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cutline.domain.actions.pod_removal import is_harsher
 from cutline.domain.change import Change, End, Verb
@@ -84,12 +86,48 @@ OWNED = [{"kind": "ReplicaSet", "name": "gone", "uid": "gone", "controller": Tru
     ],
 )
 def test_a_pod_handed_to_a_controller_that_will_remove_it_is_one(part: str, value: Any, is_one: bool) -> None:
-    tree = wire.make_pod()
+    tree = wire.make_pod(owner="ReplicaSet")
     change, live = make.update(POD, tree, {**tree, "metadata": {**tree["metadata"], part: value}})
     effects = effects_of(change, make.make_world(live), Policies())
     assert (Effect.POD_REMOVAL in effects) is is_one
     unbound = make.make_world(make.make_live(POD, wire.make_pod(node="")))
     assert Effect.POD_REMOVAL not in effects_of(change, unbound, Policies())
+
+
+label_maps = st.dictionaries(st.sampled_from(["app", "tier", "pod-template-hash"]), st.sampled_from(["a", "b"]))
+
+
+@given(label_maps, label_maps)
+def test_any_other_labels_of_a_pod_that_is_nobodys_are_one(before: dict[str, str], after: dict[str, str]) -> None:
+    """Some controller adopts it by them, and then has one too many."""
+    change, live = make.update(POD, wire.make_pod(labels=before), wire.make_pod(labels=after))
+    effects = effects_of(change, make.make_world(live), Policies())
+    assert (Effect.POD_REMOVAL in effects) is (before != after)
+    unbound = make.make_world(make.make_live(POD, wire.make_pod(labels=before, node="")))
+    assert Effect.POD_REMOVAL not in effects_of(change, unbound, Policies())
+
+
+@given(label_maps, label_maps)
+def test_a_pod_with_a_controller_may_be_given_more_labels(before: dict[str, str], more: dict[str, str]) -> None:
+    old = wire.make_pod(labels=before, owner="ReplicaSet")
+    new = wire.make_pod(labels={**more, **before}, owner="ReplicaSet")
+    change, live = make.update(POD, old, new)
+    assert effects_of(change, make.make_world(live), Policies()) == frozenset()
+
+
+def test_an_owner_that_is_no_controller_keeps_no_other_from_adopting_a_pod() -> None:
+    old, new = wire.make_pod(labels={}), wire.make_pod(labels={"app": "web"})
+    for tree in (old, new):
+        tree["metadata"]["ownerReferences"] = [{"kind": "ConfigMap", "name": "o", "uid": "o"}]
+    change, live = make.update(POD, old, new)
+    assert effects_of(change, make.make_world(live), Policies()) == {Effect.POD_REMOVAL}
+
+
+@pytest.mark.parametrize(("part", "value"), [("annotations", {"more": "x"}), ("finalizers", ["x/y"])])
+def test_what_else_is_noted_on_a_pod_that_is_nobodys_is_none(part: str, value: Any) -> None:
+    tree = wire.make_pod()
+    change, live = make.update(POD, tree, {**tree, "metadata": {**tree["metadata"], part: value}})
+    assert effects_of(change, make.make_world(live), Policies()) == frozenset()
 
 
 def test_a_deadline_for_a_pod_is_one() -> None:

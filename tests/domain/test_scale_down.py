@@ -55,6 +55,35 @@ def test_a_workload_that_changes_its_owner_is_one(kind: Kind, before: Any, after
     assert Effect.SCALE_DOWN in effects_of(change, make.make_world(live), Policies())
 
 
+def relabelled(owners: list[Any], after: dict[str, str], kind: Kind = REPLICA_SET) -> frozenset[Effect]:
+    old, new = wire.make_workload(kind), wire.make_workload(kind, labels=after)
+    for tree in (old, new):
+        tree["metadata"]["ownerReferences"] = owners
+    change, live = make.update(kind, old, new)
+    return effects_of(change, make.make_world(live), Policies())
+
+
+NOBODYS: list[list[Any]] = [[], [{"uid": "a"}]]
+DEPLOYMENTS = [{"uid": "a", "controller": True}]
+MORE = {**wire.LABELS, "more": "x"}
+
+
+@pytest.mark.parametrize("owners", NOBODYS, ids=["none", "no controller"])
+@pytest.mark.parametrize("after", [MORE, {}, {"app": "other"}], ids=["more", "none", "other"])
+def test_a_replica_set_that_a_deployment_may_adopt_by_its_labels_is_one(owners: Any, after: dict[str, str]) -> None:
+    assert relabelled(owners, after) == {Effect.SCALE_DOWN}
+
+
+@pytest.mark.parametrize(("after", "is_one"), [(MORE, False), ({}, True), ({**wire.LABELS, "app": "other"}, True)])
+def test_a_replica_set_that_its_deployment_lets_go_is_one(after: dict[str, str], is_one: bool) -> None:
+    assert (Effect.SCALE_DOWN in relabelled(DEPLOYMENTS, after)) is is_one
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET])
+def test_nobody_adopts_any_other_workload_by_its_labels(kind: Kind) -> None:
+    assert Effect.SCALE_DOWN not in relabelled([], MORE, kind)
+
+
 @pytest.mark.parametrize("count", [-1, True, "3", 3.5, None])
 def test_what_is_no_count_of_replicas_is_covered_by_none(count: Any) -> None:
     assert objections(to(3), to(count))

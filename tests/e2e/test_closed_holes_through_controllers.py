@@ -16,6 +16,7 @@ from tests.e2e.manifests import CHECKOUT, proposal, scale_down
 from tests.e2e.test_closed_holes import only_pod
 from tests.e2e.test_evasions import NOBODY, deployments, proposals
 from tests.e2e.waiting import await_true
+from tests.e2e.workloads import is_running, pod, workload
 
 pytestmark = pytest.mark.e2e
 
@@ -93,6 +94,68 @@ def test_a_replica_set_keeps_the_labels_by_which_its_deployment_knows_it(cluster
         name = replica_set["metadata"]["name"]
         cluster.kubectl("agent", "label", "replicaset", name, "-n", ns, "app-").must_be_refused("ScaleDown")
         cluster.kubectl("agent", "label", "replicaset", name, "-n", ns, "note=x").must_pass()
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_no_controller_is_handed_planted_pods_to_keep_instead_of_its_own(cluster: Cluster, kind: str) -> None:
+    """Of too many a ReplicaSet deletes those that cost least (`getPodsToDelete`), a DaemonSet the younger ones
+    of a node (`podsShouldBeOnNode`): of those that were adopted none.
+    """
+    ns = cluster.namespace()
+    cluster.apply("mallory", _planted_pod(ns)).must_pass()
+    await_true(lambda: _is_ready(cluster, "planted", ns), "the planted pod was ready")
+    cluster.apply("admin", workload(kind, ns)).must_pass()
+    cluster.rolled_out(ns, f"{kind}/checkout")
+    own = [pod["metadata"] for pod in _pods_of_checkout(cluster, ns)]
+    path = f"/api/v1/namespaces/{ns}/pods/planted"
+    for labels in (own[0]["labels"], {"note": "x"}):
+        for place in (path, f"{path}/status"):
+            answer = cluster.send("mallory", "PATCH", place, {"metadata": {"labels": labels}}, MERGE)
+            answer.must_be_refused("PodRemoval of pod/planted")
+    cluster.kubectl("mallory", "annotate", "pod", "planted", "-n", ns, "note=x").must_pass()
+    assert [pod["metadata"]["uid"] for pod in _pods_of_checkout(cluster, ns)] == [pod["uid"] for pod in own]
+
+
+def _planted_pod(namespace: str) -> dict[str, Any]:
+    tree = pod("planted", namespace)
+    tree["metadata"]["annotations"] = {"controller.kubernetes.io/pod-deletion-cost": "2147483647"}
+    return tree
+
+
+def _pods_of_checkout(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+    return cluster.items("pods", "-n", namespace, "-l", "app=checkout")
+
+
+def _is_ready(cluster: Cluster, name: str, namespace: str) -> bool:
+    conditions = cluster.get("pod", name, namespace).get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def test_the_labels_of_a_pod_that_is_nobodys_can_be_signed(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.apply("admin", pod("alone", ns)).must_pass()
+    await_true(lambda: is_running(cluster, "alone", ns), "the pod ran")
+    label = ("label", "pod", "alone", "-n", ns, "tier=shop")
+    proposed = cluster.kubectl("agent", "cutline", "propose", "--summary", "it is the shop's", "--", "kubectl", *label)
+    proposed.must_pass()
+    (made,) = cluster.items("remediationproposals", "-n", ns)
+    assert made["spec"]["action"] == "Restart"
+    cluster.sign("alice", made["metadata"]["name"], ns).must_pass()
+    cluster.kubectl("agent", *label).must_pass()
+    assert cluster.get("pod", "alone", ns)["metadata"]["labels"]["tier"] == "shop"
+
+
+def test_a_replica_set_that_is_nobodys_is_not_handed_to_a_deployment_to_scale_away(cluster: Cluster) -> None:
+    """As an old revision of one that has all its pods it would be scaled to none (`reconcileOldReplicaSets`)."""
+    ns = cluster.namespace()
+    cluster.deployment(ns, replicas=1)
+    cluster.apply("admin", workload("ReplicaSet", ns, name="alone", replicas=2)).must_pass()
+    path = f"/apis/apps/v1/namespaces/{ns}/replicasets/alone"
+    for place in (path, f"{path}/status"):
+        answer = cluster.send("mallory", "PATCH", place, {"metadata": {"labels": {"app": "checkout"}}}, MERGE)
+        answer.must_be_refused("ScaleDown of replicaset/alone")
+    cluster.kubectl("mallory", "annotate", "replicaset", "alone", "-n", ns, "note=x").must_pass()
+    assert "ownerReferences" not in cluster.get("replicaset", "alone", ns)["metadata"]
 
 
 # A controller that was told to is not another person (16, 20).

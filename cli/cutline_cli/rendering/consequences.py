@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from cutline.domain.actions.drain import UNSCHEDULABLE
-from cutline.domain.actions.ownership import OWNERS
+from cutline.domain.actions.ownership import LABELS, OWNERS
 from cutline.domain.actions.rollback import REVISIONED, TEMPLATE
 from cutline.domain.actions.scale_down import REPLICAS, is_count
 from cutline.domain.change import Change, Verb
@@ -24,6 +24,7 @@ _MOST_STEPS = 5
 _NO_WAY_BACK = "not possible: what is gone is gone, its owner may make a new one"
 _GONE = "(evicted pods stay gone; their owners make new ones)"
 _AGAIN = "(that is a rollback too, and replaces the pods again)"
+_OR_ANOTHER = ", or another that its labels put beside it"
 _ALL_ON_NODE = "ends every pod on the node"
 
 
@@ -70,7 +71,7 @@ def _touched_by(entry: SignedChange, live: LiveTargets) -> Iterator[str]:
         case Role.NODE:
             yield from _node(entry)
         case Role.POD if Effect.POD_REMOVAL in entry.effects:
-            yield "may end this pod"
+            yield "may end this pod" + (_OR_ANOTHER if changes(change, LABELS) else "")
         case _:
             return
 

@@ -5,7 +5,7 @@ recognised effect depends on it.
 """
 
 from cutline.domain.actions.drain import UNSCHEDULABLE
-from cutline.domain.actions.ownership import OWNERS
+from cutline.domain.actions.ownership import LABELS, OWNERS
 from cutline.domain.actions.rollback import TEMPLATE
 from cutline.domain.actions.scale_down import REPLICAS
 from cutline.domain.change import Change
@@ -16,7 +16,6 @@ from cutline.domain.kind import Role
 from cutline.domain.proposal import SignedChange
 
 TAINTS = "/spec/taints"
-LABELS = "/metadata/labels"
 ANNOTATIONS = "/metadata/annotations"
 _DEADLINE = "/spec/activeDeadlineSeconds"
 _ORDER = "deprecated.deployment.rollback.to"  # by which the Deployment controller rolls back itself

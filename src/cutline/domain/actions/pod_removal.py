@@ -4,7 +4,10 @@ and Restart share it.
 Made to: by another owner or a label taken away, by a deadline, by a shorter stay on a tainted
 node, or by the report that the pod has ended. Controllers believe that report, whoever wrote
 it, and delete or replace the pod; its kubelet corrects it within seconds, unless the pod is
-written to meanwhile: then it ends the containers.
+written to meanwhile: then it ends the containers. A pod that is nobody's and gets the labels of
+a controller is adopted, and may stay while another goes: a ReplicaSet deletes those of its pods
+that cost least (`getPodsToDelete`, replica_set.go), a DaemonSet the younger ones of a node
+(`podsShouldBeOnNode`, daemon_controller.go).
 
 One removal is several requests: a forced delete is validated up to three times, an
 eviction repeats while a disruption budget refuses it. They are all the removal of one uid.

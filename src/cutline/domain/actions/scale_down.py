@@ -67,10 +67,10 @@ def _has_effect(change: Change, world: World) -> bool:
 
 
 def _is_given_away(field: Field, world: World) -> bool:
-    """Another owner of a workload, or the labels by which its Deployment knows a ReplicaSet."""
+    """Another owner of a workload, or the labels by which a Deployment knows, or would adopt, a ReplicaSet."""
     if field.is_within(OWNERS):
         return True
-    return world.live.kind is REPLICA_SET and world.live.has_controller and changes_hands(field, world.live)
+    return world.live.kind is REPLICA_SET and changes_hands(field, world.live)
 
 
 def _selects_fewer_nodes(change: Change, world: World) -> bool:
