@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from cutline.domain.exempt import ExemptIdentity
+from cutline.domain.normal_form import SHARE_ANNOTATIONS
 from cutline.domain.user import CREDENTIAL_ID_KEY
 
 
@@ -102,12 +103,28 @@ _IS_SCALE_UP: Final = (
     " && object.spec.all(k, k == 'replicas' || (k in oldObject.spec && object.spec[k] == oldObject.spec[k]))"
     " && oldObject.spec.all(k, k in object.spec))"
 )
+_OF_REPLICA_SETS: Final = "request.resource.resource == 'replicasets'"
+# Its controller alone scales it, and keeps the annotations by which it does.
+_IS_REPLICA_SET_OF_ANOTHER: Final = (
+    f"({_OF_REPLICA_SETS}"
+    " && oldObject.?metadata.?ownerReferences.orValue([]).exists(one, one.?controller.orValue(false)))"
+)
+_SHARES_DIFFER: Final = " || ".join(
+    f"object.?metadata.?annotations[?{quoted(key)}] != oldObject.?metadata.?annotations[?{quoted(key)}]"
+    for key in SHARE_ANNOTATIONS
+)
 
 WORKLOAD_CHANGES = Condition(
     "something-may-be-gated",
-    f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_ORDER} || ({_SPEC_DIFFERS} && !{_IS_SCALE_UP})",
+    f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_ORDER}"
+    f" || ({_SPEC_DIFFERS} && !({_IS_SCALE_UP} && !{_IS_REPLICA_SET_OF_ANOTHER}))"
+    f" || ({_IS_REPLICA_SET_OF_ANOTHER} && ({_SHARES_DIFFER}))",
 )
-FEWER_REPLICAS = Condition("fewer-replicas", f"{_REPLICAS} < {_OLD_REPLICAS}")
+# A Scale does not say whose a ReplicaSet is.
+FEWER_REPLICAS_OR_OF_REPLICA_SETS = Condition(
+    "fewer-replicas-or-of-replica-sets",
+    f"{_REPLICAS} < {_OLD_REPLICAS} || ({_OF_REPLICA_SETS} && {_REPLICAS} != {_OLD_REPLICAS})",
+)
 COUNTS_OUR_KINDS = Condition(
     "counts-our-kinds", "object.?spec.?hard.orValue({}).exists(key, key.endsWith('.cutline.dev'))"
 )
@@ -130,7 +147,11 @@ LABELS_DIFFER = Condition("labels-differ", _LABELS_DIFFER)
 POD_MAY_GO = Condition(
     "pod-may-go", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || {_DEADLINE_DIFFERS} || {_TOLERATIONS_DIFFER}"
 )
-LABELS_OR_OWNERS_DIFFER = Condition("labels-differ", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER}")
+# The status of a ReplicaSet lets all of its metadata through.
+LABELS_OWNERS_OR_SHARES_DIFFER = Condition(
+    "labels-differ",
+    f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || ({_IS_REPLICA_SET_OF_ANOTHER} && ({_SHARES_DIFFER}))",
+)
 # Controllers believe whoever says that a pod has ended or a node is lost; their own kubelets are not asked.
 LABELS_OR_OWNERS_DIFFER_OR_POD_ENDS = Condition(
     "labels-differ", f"{_LABELS_DIFFER} || {_OWNERS_DIFFER} || ({_ENDS} && !{_BY_KUBELET_OF_POD})"

@@ -155,12 +155,12 @@ def _gated() -> Iterable[_Gated]:
     definitions = rule_for(kinds.DEFINITION, (_UPDATE, _DELETE), kinds.DEFINITION.resource)
     return (
         _Gated("workloads", (changes,), conditions.WORKLOAD_CHANGES),
-        _Gated("scales", (scales,), conditions.FEWER_REPLICAS),
+        _Gated("scales", (scales,), conditions.FEWER_REPLICAS_OR_OF_REPLICA_SETS),
         _Gated("pods", (deletes,), conditions.NOT_ITS_KUBELET),
         _Gated("evictions", (evictions,)),
         _Gated("podchanges", (labels,), conditions.POD_MAY_GO),
         _Gated("podlabels", (pod_status,), conditions.LABELS_OR_OWNERS_DIFFER_OR_POD_ENDS),
-        _Gated("workloadlabels", (workload_status,), conditions.LABELS_OR_OWNERS_DIFFER),
+        _Gated("workloadlabels", (workload_status,), conditions.LABELS_OWNERS_OR_SHARES_DIFFER),
         _Gated("nodelabels", (node_status,), conditions.LABELS_DIFFER_OR_NODE_LOST_NOT_BY_KUBELET, in_scope_only=False),
         _Gated("nodes", (nodes,), conditions.DELETED_OR_SPEC_OR_METADATA_DIFFER, in_scope_only=False),
         _Gated("namespaces", (namespaces, namespace_ends), conditions.LABELS_DIFFER, in_scope_only=False),

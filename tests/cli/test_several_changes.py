@@ -203,6 +203,7 @@ def test_what_acts_is_shown_first_and_the_rest_is_marked() -> None:
         (Field("/spec/taints", ABSENT, [{"key": "k", "effect": "NoExecute"}]), Effect.DRAIN),
         (Field("/metadata/ownerReferences", ABSENT, [{"uid": "u"}]), Effect.SCALE_DOWN),
         (Field("/metadata/labels/app", "web", "other"), Effect.POD_REMOVAL),
+        (Field("/metadata/annotations/deployment.kubernetes.io~1max-replicas", "5", "9"), Effect.SCALE_DOWN),
         (Field("/metadata/labels/cutline.dev~1line", "production", ABSENT), Effect.LOOSENING),
         (Field("/metadata/annotations", ABSENT, {"deprecated.deployment.rollback.to": "1"}), Effect.ROLLBACK),
         (Field("/spec/anything", ABSENT, "a cause that nobody thought of here"), Effect.SCALE_DOWN),
@@ -211,6 +212,20 @@ def test_what_acts_is_shown_first_and_the_rest_is_marked() -> None:
 )
 def test_what_brings_an_effect_about_never_rides_along(change: Field, effect: Effect) -> None:
     assert not [line for line in drawn(entry(update(change), effect)) if "(rides along)" in line]
+
+
+def test_pods_of_an_old_revision_are_said_to_take_the_place_of_others() -> None:
+    up, note = Field("/spec/replicas", 0, 5), Field("/metadata/annotations/note", ABSENT, "x")
+    lines = drawn(entry(update(up, note, kind="ReplicaSet"), Effect.ROLLBACK), action=Action.ROLLBACK)
+    assert section(lines, "touches") == ["its pods start or change; its Deployment may end others for them"]
+    assert [line for line in lines if "(rides along)" in line and "note" in line]
+    assert not [line for line in lines if "(rides along)" in line and "replicas" in line]
+
+
+def test_labels_that_let_a_replica_set_go_do_not_ride_along() -> None:
+    down, label = Field("/spec/replicas", 5, 3), Field("/metadata/labels/app", "web", ABSENT)
+    lines = drawn(entry(update(down, label, kind="ReplicaSet"), Effect.SCALE_DOWN))
+    assert not [line for line in lines if "(rides along)" in line]
 
 
 def test_other_labels_of_a_pod_may_end_another_pod() -> None:

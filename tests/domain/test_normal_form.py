@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutline.domain.kind import DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, POLICY, REPLICA_SET, STATEFUL_SET, Kind
-from cutline.domain.normal_form import canonical_quantity, content_of, template_content
+from cutline.domain.normal_form import SHARE_ANNOTATIONS, canonical_quantity, content_of, template_content
 from tests import strategies as some
 from tests import wire
 
@@ -140,6 +140,14 @@ def test_annotations_that_clients_and_controllers_keep_for_themselves_are_droppe
     assert content_of(DEPLOYMENT, wire.make_workload(annotations={key: "x"})) == content_of(
         DEPLOYMENT, wire.make_workload()
     )
+
+
+@pytest.mark.parametrize("key", SHARE_ANNOTATIONS)
+def test_the_share_that_a_replica_set_is_given_counts_for_it_alone(key: str) -> None:
+    for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET):
+        assert content_of(kind, wire.make_workload(annotations={key: "5"})) == content_of(kind, wire.make_workload())
+    content = content_of(REPLICA_SET, wire.make_workload(REPLICA_SET, annotations={key: "5"}))
+    assert content["metadata"]["annotations"] == {key: "5"}
 
 
 @pytest.mark.parametrize("key", ["team", "kubectl.kubernetes.io/restartedAt", "deployment.kubernetes.iox/revision"])

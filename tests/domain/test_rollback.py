@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cutline.domain.actions import rollback
 from cutline.domain.change import Change
@@ -213,6 +215,43 @@ def test_the_annotations_that_undo_restores_may_stay_away() -> None:
     requested, _ = to_template(OLD)
     assert list(uncovered(signed, requested, {Effect.ROLLBACK}, UNNARROWED, world)) == []
     assert list(uncovered(requested, signed, {Effect.ROLLBACK}, UNNARROWED, world)) != []
+
+
+# --- a revision gets pods by its ReplicaSet
+
+
+def scaled(owners: list[dict[str, Any]], kind: Kind, old: int | None, new: int | None) -> frozenset[Effect]:
+    before, after = wire.make_workload(kind, replicas=old), wire.make_workload(kind, replicas=new)
+    for tree in (before, after):
+        tree["metadata"]["ownerReferences"] = owners
+    change, live = make.update(kind, before, after)
+    return effects_of(change, make.make_world(live), Policies())
+
+
+CONTROLLER = [{"kind": "Deployment", "uid": "a", "controller": True}]
+counts, asked = st.none() | st.integers(0, 9), st.integers(0, 9)
+
+
+@given(counts, asked)
+def test_more_replicas_of_a_replica_set_with_a_controller_are_one(old: int | None, new: int) -> None:
+    was = 1 if old is None else old
+    assert (Effect.ROLLBACK in scaled(CONTROLLER, REPLICA_SET, old, new)) is (new > was)
+    assert (Effect.SCALE_DOWN in scaled(CONTROLLER, REPLICA_SET, old, new)) is (new < was)
+
+
+@given(counts, counts, st.sampled_from([[], [{"kind": "ConfigMap", "uid": "a"}]]))
+def test_more_replicas_of_what_is_nobodys_are_none(old: int | None, new: int | None, owners: list[Any]) -> None:
+    assert Effect.ROLLBACK not in scaled(owners, REPLICA_SET, old, new)
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET])
+def test_more_replicas_of_any_other_workload_are_none(kind: Kind) -> None:
+    assert scaled(CONTROLLER, kind, 1, 5) == frozenset()
+
+
+def test_by_hand_a_replica_set_is_not_rolled_back() -> None:
+    with pytest.raises(BadObject, match="propose -- kubectl scale"):
+        rollback.render(make.make_world(make.make_live(REPLICA_SET)), 0)
 
 
 # --- written by hand

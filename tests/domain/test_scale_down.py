@@ -84,6 +84,41 @@ def test_nobody_adopts_any_other_workload_by_its_labels(kind: Kind) -> None:
     assert Effect.SCALE_DOWN not in relabelled([], MORE, kind)
 
 
+SHARES = {"deployment.kubernetes.io/desired-replicas": "4", "deployment.kubernetes.io/max-replicas": "5"}
+OTHER_SHARES = [{**SHARES, key: "999"} for key in SHARES] + [{key: SHARES[key]} for key in SHARES] + [{}]
+
+
+def annotated(kind: Kind, owners: list[Any], before: dict[str, str], after: dict[str, str]) -> frozenset[Effect]:
+    old, new = wire.make_workload(kind, annotations=before), wire.make_workload(kind, annotations=after)
+    for tree in (old, new):
+        tree["metadata"]["ownerReferences"] = owners
+    change, live = make.update(kind, old, new)
+    return effects_of(change, make.make_world(live), Policies())
+
+
+@pytest.mark.parametrize("other", OTHER_SHARES, ids=str)
+def test_another_share_of_a_deployments_pods_for_a_replica_set_is_one(other: dict[str, str]) -> None:
+    assert annotated(REPLICA_SET, DEPLOYMENTS, SHARES, other) == {Effect.SCALE_DOWN}
+    assert annotated(REPLICA_SET, DEPLOYMENTS, other, SHARES) == {Effect.SCALE_DOWN}
+    assert annotated(REPLICA_SET, DEPLOYMENTS, {**SHARES, "note": "x"}, {**other, "note": "y"}) == {Effect.SCALE_DOWN}
+
+
+@pytest.mark.parametrize("after", [{**SHARES, "note": "x"}, {**SHARES, "deployment.kubernetes.io/revision": "9"}])
+def test_what_else_is_noted_on_a_replica_set_is_none(after: dict[str, str]) -> None:
+    assert annotated(REPLICA_SET, DEPLOYMENTS, SHARES, after) == frozenset()
+    assert annotated(REPLICA_SET, DEPLOYMENTS, {}, {"note": "x"}) == frozenset()
+
+
+@pytest.mark.parametrize("owners", NOBODYS, ids=["none", "no controller"])
+def test_a_replica_set_that_is_nobodys_has_no_share(owners: list[Any]) -> None:
+    assert annotated(REPLICA_SET, owners, SHARES, {}) == frozenset()
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET])
+def test_nobody_reads_a_share_of_any_other_workload(kind: Kind) -> None:
+    assert annotated(kind, DEPLOYMENTS, {}, SHARES) == frozenset()
+
+
 @pytest.mark.parametrize("count", [-1, True, "3", 3.5, None])
 def test_what_is_no_count_of_replicas_is_covered_by_none(count: Any) -> None:
     assert objections(to(3), to(count))
@@ -162,6 +197,26 @@ def test_the_missing_scale_down_of_a_signed_one_is_named() -> None:
     image = Field("/spec/template/spec/containers", ["a"], ["b"])
     signed = make.make_change(None, image, Field("/spec/replicas", 5, 3))
     assert objections(signed, make.make_change(None, image)) == ["signed only together with: /spec/replicas"]
+
+
+SHARE = Field("/metadata/annotations/deployment.kubernetes.io~1max-replicas", "5", "9")
+UP = Field("/spec/replicas", 0, 5)
+
+
+def test_more_replicas_that_were_signed_cover_no_more_than_that() -> None:
+    signed, effects = make.make_change(None, UP, SHARE), {Effect.SCALE_DOWN, Effect.ROLLBACK}
+    more = make.make_change(None, Field("/spec/replicas", 0, 50), SHARE)
+    found = uncovered(signed, more, effects, UNNARROWED, make.make_world())
+    assert list(found) == ["signed with other values: /spec/replicas"]
+    assert list(uncovered(signed, signed, effects, UNNARROWED, make.make_world())) == []
+
+
+def test_a_signed_share_is_no_part_to_leave_out() -> None:
+    signed = make.make_change(None, UP, SHARE)
+    found = uncovered(
+        signed, make.make_change(None, UP), {Effect.SCALE_DOWN, Effect.ROLLBACK}, UNNARROWED, make.make_world()
+    )
+    assert list(found) == [f"signed only together with: {SHARE.path}"]
 
 
 def test_a_narrowed_count_is_told() -> None:

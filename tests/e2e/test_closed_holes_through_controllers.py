@@ -158,6 +158,67 @@ def test_a_replica_set_that_is_nobodys_is_not_handed_to_a_deployment_to_scale_aw
     assert "ownerReferences" not in cluster.get("replicaset", "alone", ns)["metadata"]
 
 
+# It shares out a Deployment's pods as its ReplicaSets tell it, and reads there which of them it wants (12).
+
+
+def _two_revisions(cluster: Cluster, namespace: str) -> tuple[str, str]:
+    """The old and the current ReplicaSet of a Deployment with four pods."""
+    cluster.deployment(namespace, images=2)
+    old, current = sorted(cluster.items("replicasets", "-n", namespace), key=lambda one: int(one["spec"]["replicas"]))
+    return old["metadata"]["name"], current["metadata"]["name"]
+
+
+_SHARES = {"deployment.kubernetes.io/desired-replicas": "999", "deployment.kubernetes.io/max-replicas": "1000000"}
+
+
+def test_an_old_replica_set_is_not_scaled_up_until_the_current_one_is_empty(cluster: Cluster) -> None:
+    """While a Deployment is paused, nothing puts right what its controller made of it (`scale`, sync.go)."""
+    ns = cluster.namespace()
+    old, current = _two_revisions(cluster, ns)
+    cluster.kubectl("mallory", "rollout", "pause", "deployment/checkout", "-n", ns).must_pass()
+    sets = f"/apis/apps/v1/namespaces/{ns}/replicasets"
+    for shares in (_SHARES, dict.fromkeys(_SHARES)):
+        for place in (f"{sets}/{current}", f"{sets}/{current}/status"):
+            answer = cluster.send("mallory", "PATCH", place, {"metadata": {"annotations": shares}}, MERGE)
+            answer.must_be_refused(f"ScaleDown of replicaset/{current}")
+    refused = f"Rollback of replicaset/{old}"
+    cluster.kubectl("mallory", "scale", f"replicaset/{old}", "-n", ns, "--replicas=9").must_be_refused(refused)
+    cluster.send("mallory", "PATCH", f"{sets}/{old}", {"spec": {"replicas": 9}}, MERGE).must_be_refused(refused)
+    cluster.kubectl("mallory", "annotate", "replicaset", current, "-n", ns, "note=x").must_pass()
+    counts = {one["metadata"]["name"]: one["spec"]["replicas"] for one in cluster.items("replicasets", "-n", ns)}
+    assert counts == {old: 0, current: 4}
+
+
+def test_a_replica_set_that_is_nobodys_is_scaled_up_by_anybody(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.apply("admin", workload("ReplicaSet", ns, name="alone", replicas=1)).must_pass()
+    path = f"/apis/apps/v1/namespaces/{ns}/replicasets/alone"
+    cluster.kubectl("agent", "scale", "replicaset/alone", "-n", ns, "--replicas=2").must_pass()
+    cluster.send("agent", "PATCH", path, {"spec": {"replicas": 3}}, MERGE).must_pass()
+    cluster.send("agent", "PATCH", path, {"metadata": {"annotations": _SHARES}}, MERGE).must_pass()
+    cluster.kubectl("agent", "scale", "replicaset/alone", "-n", ns, "--replicas=2").must_be_refused("ScaleDown")
+
+
+def test_pods_of_an_old_revision_are_proposed_by_the_command_that_starts_them(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    old, _ = _two_revisions(cluster, ns)
+    target = {"group": "apps", "kind": "ReplicaSet", "name": old}
+    by_hand = cluster.try_propose("agent", ns, "Rollback", target, rollback={})
+    by_hand.must_be_refused("a ReplicaSet keeps no revisions", "propose -- kubectl scale")
+    cluster.kubectl("agent", "rollout", "pause", "deployment/checkout", "-n", ns).must_pass()
+    scale = ("kubectl", "scale", f"replicaset/{old}", "-n", ns)
+    cluster.kubectl(
+        "agent", "cutline", "propose", "--summary", "compare the two", "--", *scale, "--replicas=1"
+    ).must_pass()
+    (made,) = cluster.items("remediationproposals", "-n", ns)
+    name = made["metadata"]["name"]
+    assert (made["spec"]["action"], made["spec"]["changes"][0]["effects"]) == ("Rollback", ["Rollback"])
+    cluster.sign("alice", name, ns).must_pass()
+    cluster.kubectl("agent", *scale[1:], "--replicas=2").must_be_refused("signed with other values: /spec/replicas")
+    cluster.kubectl("agent", *scale[1:], "--replicas=1").must_pass()
+    assert len(cluster.admitted(name)) == 1
+
+
 # A controller that was told to is not another person (16, 20).
 
 

@@ -40,11 +40,10 @@ UNGATED: Mapping[str, str] = {
     "pods/portforward": _INSIDE,
     "pods/proxy": _INSIDE,
     "podtemplates": _RECORD,
-    "controllerrevisions.apps CREATE": _ADDS,
     "deployments.apps CREATE": _ADDS,
     "statefulsets.apps CREATE": _ADDS,
     "daemonsets.apps CREATE": _ADDS,
-    "replicasets.apps CREATE": _ADDS,
+    "replicasets.apps CREATE": _ADDS + "; a Deployment that adopts it may share its pods with it (documented)",
     "replicationcontrollers CREATE": _ADDS,
     "jobs.batch CREATE": _ADDS,
     "cronjobs.batch CREATE": _ADDS,
@@ -152,6 +151,7 @@ NOT_YET: Mapping[str, str] = {
     "cronjobs.batch UPDATE": "DisableFeature: suspend",
     "pods/resize": "ScaleDown: less CPU and memory; Restart, where the container says so in its resizePolicy",
     # Rollback and what holds an eviction back.
+    "controllerrevisions.apps CREATE": "Restart: a copy of the current one under another name has every pod replaced",
     "controllerrevisions.apps UPDATE DELETE": "Rollback: what was forgotten is not recognised when it returns",
     "poddisruptionbudgets.policy UPDATE DELETE": "Drain: what held evictions back",
     # CutTraffic.
@@ -176,7 +176,8 @@ LABELS_ONLY: Mapping[str, str] = {
     "deployments.apps/status": "nobody removes anything because of it",
     "statefulsets.apps/status": "nobody removes anything because of it",
     "daemonsets.apps/status": "nobody removes anything because of it",
-    "replicasets.apps/status": "nobody removes anything because of it",
+    "replicasets.apps/status": "with its share of a Deployment's pods; open: "
+    "pods that are said to be available let a rollout end the old ones (ScaleDown)",
     "namespaces/status": "acted on only while the namespace ends",
     "namespaces/finalize": "acted on only while the namespace ends",
     "nodes/status": "with a node that is reported lost by others than its kubelet; the rest moves no pod",

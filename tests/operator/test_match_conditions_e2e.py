@@ -28,6 +28,7 @@ NAME = "conditions-under-test"
 NODE = "conditions-node"
 CONTROLLERS = "system:serviceaccounts:kube-system"
 CREDENTIAL = "JTI=some-token"
+SHARES = [f"deployment.kubernetes.io/{name}-replicas" for name in ("desired", "max")]
 CRDS = Path(__file__).parents[2] / "crds"
 
 
@@ -54,7 +55,8 @@ def configuration() -> dict[str, Any]:
 
 
 def workload(name: str, kind: str = "Deployment", replicas: int | None = 3) -> dict[str, Any]:
-    labels = {"app": name}
+    """Labelled by its kind, too: no Deployment adopts a ReplicaSet of the same name."""
+    labels = {"app": name, "kind": kind}
     template = {
         "metadata": {"labels": labels},
         "spec": {"containers": [{"name": "c", "image": "registry.example/app:1"}], "schedulerName": "nobody"},
@@ -86,6 +88,15 @@ def create(server: ApiServer, path: str, tree: dict[str, Any]) -> None:
     assert answer.code in (201, 409), answer
 
 
+def create_owned(server: ApiServer, scope: str) -> None:
+    """A ReplicaSet with a controller that leaves it alone, and with its share of pods noted."""
+    owner = server.send("POST", f"/api/v1/namespaces/{scope}/configmaps", {"metadata": {"name": "owner"}})
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.body["metadata"]["uid"]}
+    tree = workload("owned", "ReplicaSet")
+    tree["metadata"] |= {"annotations": {SHARES[0]: "3"}, "ownerReferences": [{**reference, "controller": True}]}
+    create(server, f"/apis/apps/v1/namespaces/{scope}/replicasets", tree)
+
+
 @pytest.fixture(scope="module")
 def server(bare_admin_kubeconfig: Path) -> ApiServer:
     return api_server(bare_admin_kubeconfig)
@@ -101,6 +112,7 @@ def scope(server: ApiServer) -> Iterator[str]:
     for kind in ("Deployment", "StatefulSet", "ReplicaSet"):
         create(server, f"/apis/apps/v1/namespaces/{name}/{kind.lower()}s", workload("web", kind))
     create(server, f"/apis/apps/v1/namespaces/{name}/daemonsets", workload("web", "DaemonSet", None))
+    create_owned(server, name)
     for pod_name in ("pod-probe", "pod-kubelet", "pod-controller"):
         create(server, f"/api/v1/namespaces/{name}/pods", pod(pod_name))
     create(server, CONFIGURATIONS, configuration())
@@ -157,7 +169,39 @@ def test_asks_about_scales_only_downwards(
 ) -> None:
     path = f"/apis/apps/v1/namespaces/{scope}/{resource}/web/scale?dryRun=All"
     answer = server.patch(path, {"spec": {"replicas": replicas}})
+    # A Scale does not say whose it is: of a ReplicaSet more replicas may be a rollback.
+    assert answer.asked_a_webhook is (is_asked or (resource == "replicasets" and replicas == 4)), answer
+
+
+@pytest.mark.parametrize(
+    ("patch", "is_asked"),
+    [
+        ({"spec": {"replicas": 4}}, True),
+        ({"spec": {"replicas": 2}}, True),
+        ({"metadata": {"annotations": {"note": "x"}}}, False),
+        ({"metadata": {"annotations": {SHARES[0]: "3"}}}, False),  # as it is
+        ({"metadata": {"annotations": {SHARES[0]: "999"}}}, True),
+        ({"metadata": {"annotations": {SHARES[0]: ""}}}, True),
+        ({"metadata": {"annotations": {SHARES[1]: ""}}}, True),
+        ({"metadata": {"annotations": {SHARES[1]: "9"}}}, True),
+        ({"metadata": {"annotations": {SHARES[0]: None}}}, True),
+        ({"metadata": {"annotations": None}}, True),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_asks_about_replicas_and_shares_of_a_replica_set_with_a_controller(
+    server: ApiServer, scope: str, patch: dict[str, Any], is_asked: bool
+) -> None:
+    sets = f"/apis/apps/v1/namespaces/{scope}/replicasets"
+    answer = server.patch(f"{sets}/owned?dryRun=All", patch)
     assert answer.asked_a_webhook is is_asked, answer
+    # Its status lets metadata through, and nothing of its spec.
+    answer = server.patch(f"{sets}/owned/status?dryRun=All", patch)
+    assert answer.asked_a_webhook is (is_asked and "metadata" in patch), answer
+    shares = {"metadata": {"annotations": dict.fromkeys(SHARES, "9")}}
+    assert server.patch(f"{sets}/web?dryRun=All", shares).code == 200
+    assert server.patch(f"{sets}/web/status?dryRun=All", shares).code == 200
 
 
 def test_asks_about_removals_of_pods_and_their_labels(server: ApiServer, scope: str) -> None:

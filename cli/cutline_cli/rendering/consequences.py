@@ -8,7 +8,7 @@ from cutline.domain.actions.rollback import REVISIONED, TEMPLATE
 from cutline.domain.actions.scale_down import REPLICAS, is_count
 from cutline.domain.change import Change, Verb
 from cutline.domain.effect import Effect
-from cutline.domain.kind import DEPLOYMENT, Role
+from cutline.domain.kind import DEPLOYMENT, REPLICA_SET, Role
 from cutline.domain.proposal import SignedChange
 from cutline.domain.target import Target
 from cutline.domain.tree import ABSENT
@@ -24,6 +24,7 @@ _MOST_STEPS = 5
 _NO_WAY_BACK = "not possible: what is gone is gone, its owner may make a new one"
 _GONE = "(evicted pods stay gone; their owners make new ones)"
 _AGAIN = "(that is a rollback too, and replaces the pods again)"
+_OF_A_REVISION = "its pods start or change; its Deployment may end others for them"
 _OR_ANOTHER = ", or another that its labels put beside it"
 _ALL_ON_NODE = "ends every pod on the node"
 
@@ -90,6 +91,8 @@ def _workload(entry: SignedChange, live: LiveTargets) -> Iterator[str]:
     scaled = _scaled(change)
     if scaled:
         yield scaled
+    if not scaled and Effect.ROLLBACK in entry.effects and change.target.kind_row is REPLICA_SET:
+        yield _OF_A_REVISION
     if changes(change, TEMPLATE):
         replaces = change.target.kind_row in REVISIONED
         running = _running(live, change.target)

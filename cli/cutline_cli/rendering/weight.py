@@ -4,6 +4,8 @@ Both are signed. Readers meet first what acts on production, and see of the rest
 recognised effect depends on it.
 """
 
+from collections.abc import Mapping
+
 from cutline.domain.actions.drain import UNSCHEDULABLE
 from cutline.domain.actions.ownership import LABELS, OWNERS
 from cutline.domain.actions.rollback import TEMPLATE
@@ -12,7 +14,7 @@ from cutline.domain.change import Change
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
 from cutline.domain.effects import MODELS
-from cutline.domain.kind import Role
+from cutline.domain.kind import REPLICA_SET, Role
 from cutline.domain.proposal import SignedChange
 
 TAINTS = "/spec/taints"
@@ -38,6 +40,11 @@ _WEIGHTS = (
 _ACTING = {
     Effect.DRAIN: (UNSCHEDULABLE, TAINTS, OWNERS),
     Effect.POD_REMOVAL: (OWNERS, LABELS, _DEADLINE),
+}
+# What a ReplicaSet has besides: labels that a Deployment finds it by, and pods of a revision to start.
+_ACTING_ON_REPLICA_SETS: Mapping[Effect, tuple[str, ...]] = {
+    Effect.SCALE_DOWN: (LABELS,),
+    Effect.ROLLBACK: (REPLICAS,),
 }
 _WHOLE_SPEC = (Role.POLICY, Role.DEFINITION)
 
@@ -72,7 +79,8 @@ def _acts(field: Field, effect: Effect, entry: SignedChange) -> bool:
         return field.is_within(selects)
     if effect is Effect.ROLLBACK and field.path == ANNOTATIONS:
         return isinstance(field.new, dict) and _ORDER in field.new
-    return MODELS[effect].is_essential(field)
+    more = _ACTING_ON_REPLICA_SETS.get(effect, ()) if entry.change.target.kind_row is REPLICA_SET else ()
+    return MODELS[effect].is_essential(field) or any(field.is_within(path) for path in more)
 
 
 def changes(change: Change, path: str) -> bool:

@@ -22,6 +22,9 @@ _METADATA_THAT_MEANS = ("labels", "annotations", "ownerReferences", "finalizers"
 FINISHED = frozenset({"Succeeded", "Failed"})
 _ANNOTATION_OF_APPLY = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATIONS_OF_THE_CONTROLLER = "deployment.kubernetes.io/"
+# By these of a ReplicaSet the Deployment controller shares out its pods (deployment_util.go: `IsSaturated`,
+# `GetReplicaSetProportion`). It believes them, whoever wrote them; on any other kind they are copies.
+SHARE_ANNOTATIONS = tuple(_ANNOTATIONS_OF_THE_CONTROLLER + name for name in ("desired-replicas", "max-replicas"))
 # The API server counts templates in it and overrules whatever a client writes (daemonset/strategy.go).
 _ANNOTATION_OF_DAEMON_SETS = "deprecated.daemonset.template.generation"
 _HASH_LABEL = "pod-template-hash"
@@ -70,7 +73,7 @@ def content_of(kind: Kind, tree: JsonObject) -> JsonObject:
     content["spec"] = content.get("spec") or {}
     metadata = tree.get("metadata") or {}
     content["metadata"] = {
-        key: _annotations(metadata[key]) if key == "annotations" else metadata[key]
+        key: _annotations(kind, metadata[key]) if key == "annotations" else metadata[key]
         for key in _METADATA_THAT_MEANS
         if metadata.get(key)
     }
@@ -106,12 +109,16 @@ def template_content(kind: Kind, template: JsonObject) -> JsonObject:
     return result
 
 
-def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
+def _annotations(kind: Kind, annotations: Mapping[str, str]) -> dict[str, str]:
+    kept = SHARE_ANNOTATIONS if kind is REPLICA_SET else ()
     return {
         key: value
         for key, value in annotations.items()
-        if key not in (_ANNOTATION_OF_APPLY, _ANNOTATION_OF_DAEMON_SETS)
-        and not key.startswith(_ANNOTATIONS_OF_THE_CONTROLLER)
+        if key in kept
+        or (
+            key not in (_ANNOTATION_OF_APPLY, _ANNOTATION_OF_DAEMON_SETS)
+            and not key.startswith(_ANNOTATIONS_OF_THE_CONTROLLER)
+        )
     }
 
 

@@ -7,11 +7,17 @@ A template that only resembles an old one is one too: the same pod spec under ne
 or annotations, or an image that an earlier revision ran. So is the order that the Deployment
 controller still takes from an annotation, and cutting short the history that all of this is
 recognised by.
+
+More replicas of a ReplicaSet that has a controller are one, too: only its controller raises them
+otherwise. What anybody else raises are pods of a revision that the Deployment has left, or of its
+current one past the rollout; the controller makes room for them among the others (`scale`,
+deployment/sync.go), and while the Deployment is paused it stays that way.
 """
 
 from collections.abc import Iterator, Mapping
 
 from cutline.domain.actions.model import EffectModel
+from cutline.domain.actions.scale_down import REPLICAS, count_of
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply, difference
 from cutline.domain.effect import Effect
@@ -38,7 +44,7 @@ def changes_template(change: Change) -> bool:
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
     if change.verb is not Verb.UPDATE:
         return False
-    if _forgets(change, world):
+    if _forgets(change, world) or _starts_pods_of_a_revision(change, world):
         return True
     if world.live.kind not in REVISIONED:
         return False
@@ -56,6 +62,14 @@ def _forgets(change: Change, world: World) -> bool:
         return False
     before = _DEFAULT_HISTORY if limit.old is ABSENT else limit.old
     return not isinstance(limit.new, int) or limit.new < before
+
+
+def _starts_pods_of_a_revision(change: Change, world: World) -> bool:
+    """A ReplicaSet that somebody else scales gets more replicas."""
+    replicas = change.field(REPLICAS)
+    if world.live.kind is not REPLICA_SET or not world.live.has_controller or replicas is None:
+        return False
+    return count_of(replicas.new) > count_of(replicas.old)
 
 
 def _orders_the_controller(change: Change, world: World) -> bool:
@@ -165,6 +179,11 @@ def render(world: World, to_revision: int) -> tuple[Change, ...]:
     Source: kubectl `polymorphichelpers/rollback.go`: for a Deployment the template and the
     annotations become the ReplicaSet's, for the others the template alone.
     """
+    if world.live.kind is REPLICA_SET:
+        raise BadObject(
+            "spec.target.kind",
+            "a ReplicaSet keeps no revisions: roll its Deployment back, or use `propose -- kubectl scale`",
+        )
     if world.live.kind not in REVISIONED:
         raise BadObject("spec.target.kind", f"a {world.live.kind.kind} keeps no revisions to roll back to")
     revision = _chosen(world, to_revision)

@@ -4,6 +4,10 @@ The ReplicaSet and StatefulSet controllers delete pods down to `spec.replicas`; 
 StatefulSet also deletes pods whose ordinal leaves its range. A DaemonSet has no count:
 its controller deletes the pods of every node that its template no longer selects. And
 who owns a workload decides over its pods, or over its very existence.
+
+A Deployment's controller keeps its books on its ReplicaSets: two annotations say how many pods
+it wanted when it scaled them. Where they say something else, it shares them out anew, down to
+none for the current revision (`scale`, deployment/sync.go).
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +23,8 @@ from cutline.domain.errors import BadObject
 from cutline.domain.kind import DAEMON_SET, REPLICA_SET, Role
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
-from cutline.domain.tree import ABSENT, lookup
+from cutline.domain.normal_form import SHARE_ANNOTATIONS
+from cutline.domain.tree import ABSENT, lookup, pointer
 
 if TYPE_CHECKING:
     # A policy asks here what its exemption of scale-downs covers.
@@ -30,11 +35,14 @@ _DEFAULT_REPLICAS = 1  # of a workload that says nothing (apps/v1 defaulting)
 _ORDINALS = "/spec/ordinals"
 _NODE_CHOICE = tuple("/spec/template/spec/" + key for key in ("nodeSelector", "affinity", "nodeName"))
 _TOLERATIONS = "/spec/template/spec/tolerations"
+_ANNOTATIONS = "/metadata/annotations"
+_SHARES = tuple(pointer(("metadata", "annotations", key)) for key in SHARE_ANNOTATIONS)
 # Half of a choice of nodes is another choice.
 _ESSENTIAL = (REPLICAS, _ORDINALS, OWNERS, *_NODE_CHOICE, _TOLERATIONS)
 
 
-def _count(value: object) -> int:
+def count_of(value: object) -> int:
+    """The replicas that a workload asks for, by what its spec says or leaves out."""
     return value if isinstance(value, int) else _DEFAULT_REPLICAS
 
 
@@ -46,7 +54,7 @@ def is_count(value: object) -> bool:
 def leaves_at_least(change: Change, world: World, count: int) -> bool:
     """Whether a lower count, and none below `count`, is all that makes the change a scale-down."""
     replicas = change.field(REPLICAS)
-    if replicas is None or not is_count(replicas.new) or _count(replicas.new) < count:
+    if replicas is None or not is_count(replicas.new) or count_of(replicas.new) < count:
         return False
     others = tuple(field for field in change.fields if field is not replicas)
     return not _has_effect(replace(change, fields=others), world)
@@ -62,15 +70,25 @@ def _has_effect(change: Change, world: World) -> bool:
     if world.live.kind is DAEMON_SET and _selects_fewer_nodes(change, world):
         return True
     replicas = change.field(REPLICAS)
-    shrinks = replicas is not None and (not is_count(replicas.new) or _count(replicas.new) < _count(replicas.old))
+    shrinks = replicas is not None and (not is_count(replicas.new) or count_of(replicas.new) < count_of(replicas.old))
     return shrinks or any(field.is_within(_ORDINALS) or _is_given_away(field, world) for field in change.fields)
 
 
 def _is_given_away(field: Field, world: World) -> bool:
-    """Another owner of a workload, or the labels by which a Deployment knows, or would adopt, a ReplicaSet."""
+    """Another owner of a workload; of a ReplicaSet the labels by which a Deployment finds it, or its share of pods."""
     if field.is_within(OWNERS):
         return True
-    return world.live.kind is REPLICA_SET and changes_hands(field, world.live)
+    if world.live.kind is not REPLICA_SET:
+        return False
+    return changes_hands(field, world.live) or (world.live.has_controller and _changes_share(field))
+
+
+def _changes_share(field: Field) -> bool:
+    """Whether the annotations differ by which the Deployment controller shares pods out among ReplicaSets."""
+    if field.path != _ANNOTATIONS:
+        return field.path in _SHARES
+    before, after = (side if isinstance(side, dict) else {} for side in (field.old, field.new))
+    return any(before.get(key) != after.get(key) for key in SHARE_ANNOTATIONS)
 
 
 def _selects_fewer_nodes(change: Change, world: World) -> bool:
@@ -92,25 +110,27 @@ def _tolerates(signed: Field, requested: Field) -> bool:
         return False
     if not is_count(signed.new) or not is_count(requested.new):
         return False
-    return _count(signed.old) == _count(requested.old) and _count(requested.new) >= _count(signed.new)
+    if count_of(signed.new) >= count_of(signed.old):  # more of them are not a smaller scale-down
+        return False
+    return count_of(signed.old) == count_of(requested.old) and count_of(requested.new) >= count_of(signed.new)
 
 
 def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
     replicas = requested.field(REPLICAS)
     if replicas is None or narrowing.replicas is None:
         return
-    if _count(replicas.new) < narrowing.replicas:
-        yield f"the signers allow no fewer than {narrowing.replicas} replicas, not {_count(replicas.new)}"
+    if count_of(replicas.new) < narrowing.replicas:
+        yield f"the signers allow no fewer than {narrowing.replicas} replicas, not {count_of(replicas.new)}"
 
 
 def _baseline(change: Change, world: World) -> Mapping[str, str]:
-    return {"replicas": str(_count(lookup(world.live.content, REPLICAS)))}
+    return {"replicas": str(count_of(lookup(world.live.content, REPLICAS)))}
 
 
 MODEL = EffectModel(
     effect=Effect.SCALE_DOWN,
     recognise=_recognise,
-    is_essential=lambda field: any(field.is_within(path) for path in _ESSENTIAL),
+    is_essential=lambda field: any(field.is_within(path) for path in _ESSENTIAL) or _changes_share(field),
     tolerates=_tolerates,
     objections=_objections,
     baseline=_baseline,
@@ -129,7 +149,7 @@ def render(world: World, replicas: int) -> tuple[Change, ...]:
     if replicas < 0:
         raise BadObject("spec.scaleDown.replicas", f"{replicas} is below zero")
     said = lookup(world.live.content, REPLICAS)
-    current = _count(said)
+    current = count_of(said)
     if replicas >= current:
         raise BadObject("spec.scaleDown.replicas", f"{replicas} is not below the current {current}")
     return (Change(world.live.target, Verb.UPDATE, (Field(REPLICAS, said, replicas),)),)
