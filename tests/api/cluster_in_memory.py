@@ -100,7 +100,9 @@ class ClusterInMemory(Transport):
         for path, value in _terms(exchange.query.get("fieldSelector", "")):
             found = [tree for tree in found if _at(tree, path.split(".")) == value]
         for label, value in _terms(exchange.query.get("labelSelector", "")):
-            found = [tree for tree in found if (tree["metadata"].get("labels") or {}).get(label) == value]
+            labelled = [tree for tree in found if label in (tree["metadata"].get("labels") or {})]
+            # A term without a value asks for the label alone.
+            found = [tree for tree in labelled if value in ("", tree["metadata"]["labels"][label])]
         return found
 
     def _create(self, plural: str, namespace: str, tree: Tree) -> Tree:

@@ -1,11 +1,12 @@
 """What kubectl itself shows of our kinds: columns, categories, explanations, selections; and how a policy stands."""
 
+import json
 import secrets
 
 import pytest
 
 from tests.e2e.cluster import AGENT, SYSTEM, Cluster
-from tests.e2e.manifests import CHECKOUT, line, scale_down
+from tests.e2e.manifests import CHECKOUT, line, policy, scale_down
 from tests.e2e.told import await_phase, await_state, conditions
 from tests.e2e.waiting import await_true
 
@@ -130,6 +131,9 @@ def test_a_policy_says_that_it_is_in_force_and_what_it_selects(cluster: Cluster)
 
 
 def test_a_policy_that_selects_nothing_so_far_says_so(cluster: Cluster) -> None:
+    text = json.dumps(policy("nobodys", line("nowhere", "ScaleDown")))
+    applied = cluster.kubectl("platform", "apply", "--dry-run=server", "-f", "-", stdin=text).must_pass()
+    assert "policy nobodys selects no namespace so far" in " ".join(applied.output.split())
     with cluster.policy(line("nowhere", "ScaleDown")) as name:
         await_true(lambda: "status" in cluster.get("revpol", name), "the policy has a status")
         status = cluster.get("revpol", name)["status"]

@@ -1,6 +1,7 @@
 """Our own kinds at the webhook: what of them never changes, and who writes what."""
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -61,6 +62,19 @@ def test_a_policy_that_cannot_be_meant_is_refused_at_apply() -> None:
         asked = make.make_request(operation, kind=POLICY, old={}, new=wire.make_policy_tree(lines=[]))
         with pytest.raises(BadObject):
             check(cluster(), asked)
+
+
+@pytest.mark.parametrize("operation", [Operation.CREATE, Operation.UPDATE])
+def test_a_policy_that_selects_nothing_is_warned_of(operation: Operation) -> None:
+    def warnings(**where: Any) -> Collection[str]:
+        asked = make.make_request(operation, kind=POLICY, old={}, new=wire.make_policy_tree(where=where))
+        return check(cluster(), asked)
+
+    nowhere = {"matchLabels": {"cutline.dev/line": "nowhere"}}
+    (warning,) = warnings(namespaces=nowhere)
+    assert "selects no namespace so far" in warning
+    assert not warnings(namespaces=nowhere, cluster=["Nodes"])
+    assert not warnings(namespaces={"matchLabels": {"cutline.dev/line": "production"}})
 
 
 @pytest.mark.parametrize("plural", sorted(stored()))

@@ -20,12 +20,13 @@ from cutline.api.settings import InstallationSettings
 from cutline.api.signoffs import signoff_of
 from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
 from cutline.domain.kind import POLICY
+from cutline.domain.policy import SCOPE_LABEL, Policy
 from cutline.domain.proposal import Proposal
 from cutline.domain.request import Operation, Request
 from cutline.domain.signoff import Decision, Signoff, standing
 from cutline.domain.tree import JsonObject
 from cutline.kube.access import AccessReviewer, SigningVerb, signing
-from cutline.kube.errors import NotFound
+from cutline.kube.errors import KubeError, NotFound
 from cutline.kube.world import WorldReader
 from cutline_webhook.proposing import signed_actions
 from cutline_webhook.refusal import Refused
@@ -73,7 +74,7 @@ class Guard:
             case Operation.CREATE:
                 return await self._check_create(request)
             case Operation.UPDATE:
-                return self._check_update(request)
+                return await self._check_update(request)
             case Operation.DELETE:
                 await self._check_delete(request)
                 return ()
@@ -94,19 +95,32 @@ class Guard:
             case "signoffs":
                 return await self._check_signoff(request, tree)
             case "reversibilitypolicies":
-                policy_of(tree)
-                return ()
+                return await self._policy_warnings(policy_of(tree))
             case _:
                 raise Refused(f"{request.resource} are written by Cutline's webhook alone")
 
-    def _check_update(self, request: Request) -> Collection[str]:
+    async def _policy_warnings(self, policy: Policy) -> Collection[str]:
+        """That it selects nothing is no error: its namespaces may be labelled tomorrow."""
+        if policy.cluster:
+            return ()
+        try:
+            labels = await self.reader.labels_in_scope()
+        except KubeError:
+            return ()  # nobody is kept from a policy for want of a warning
+        if any(policy.selects_namespace(one) for one in labels):
+            return ()
+        return (
+            f"policy {policy.name} selects no namespace so far: spec.where.namespaces matches none of the"
+            f" {len(labels)} that carry the label {SCOPE_LABEL}",
+        )
+
+    async def _check_update(self, request: Request) -> Collection[str]:
         old, new = request.old_object or {}, request.object or {}
         if request.user.username != self.settings.operator_user:
             _refuse_bound_metadata(old, new)
         _refuse_oversize(old, new)
         if request.resource == "reversibilitypolicies":
-            policy_of(new)
-            return ()
+            return await self._policy_warnings(policy_of(new))
         if old.get("spec") != new.get("spec"):
             raise Refused(f"spec: never changes; create another of {request.resource} instead")
         if request.resource == "admittedchanges":

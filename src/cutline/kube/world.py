@@ -5,7 +5,7 @@ each other go out together; none of them is an admission request, so none comes 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from cutline.api.admitted_changes import claim_of
@@ -16,6 +16,7 @@ from cutline.domain.claim import Claim, claim_name
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import DEPLOYMENT, POD, Kind
 from cutline.domain.live import Live, NamespaceState, Revision, World, live_of
+from cutline.domain.policy import SCOPE_LABEL
 from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff
 from cutline.domain.snapshot import Candidate
@@ -80,6 +81,11 @@ class WorldReader:
         tree = await self._client.get(NAMESPACES, name)
         metadata = tree.get("metadata") or {}
         return NamespaceState(name, metadata.get("labels") or {}, bool(metadata.get("deletionTimestamp")))
+
+    async def labels_in_scope(self) -> tuple[Mapping[str, str], ...]:
+        """The labels of each namespace that policies may select."""
+        trees = await self._client.list(NAMESPACES, label_selector=SCOPE_LABEL)
+        return tuple(tree["metadata"].get("labels") or {} for tree in trees)
 
     async def _namespace_of(self, live: Live) -> NamespaceState | None:
         return await self.namespace(live.target.namespace) if live.kind.namespaced else None
