@@ -18,7 +18,7 @@ from tests.e2e.test_evasions import NOBODY, deployments, proposals
 from tests.e2e.waiting import await_true
 from tests.e2e.workloads import is_running, pod, workload
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _COLLECTOR = "system:serviceaccount:kube-system:generic-garbage-collector"
 

@@ -13,7 +13,7 @@ from tests.e2e.cluster import AGENT, SYSTEM, Cluster, Outcome
 from tests.e2e.manifests import CHECKOUT, scale_down
 from tests.e2e.waiting import await_true
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _BECAUSE = ("--reason", "looked at the change", "--yes")
 _SUMMARY = ("--summary", "errors since the last change")

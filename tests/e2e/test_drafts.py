@@ -10,7 +10,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.login import MERGE
 from tests.e2e.waiting import await_true
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 
 def _deployments(cluster: Cluster, ns: str, *names: str) -> None:

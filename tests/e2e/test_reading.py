@@ -10,7 +10,7 @@ from tests.e2e.manifests import CHECKOUT, line, policy, scale_down
 from tests.e2e.told import await_phase, await_state, conditions
 from tests.e2e.waiting import await_true
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _WHY = {"summary": "no traffic since noon", "incident": "INC-1207", "confidence": "High"}
 

@@ -12,7 +12,7 @@ from tests.e2e.manifests import CHECKOUT, scale_down
 from tests.e2e.told import await_events, await_phase, await_state, conditions, message, path_of
 from tests.e2e.waiting import await_true
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
 _HOLD = "e2e.example.com/hold"
 _DOWN = ("scale", "deployment/checkout", "--replicas=2")
