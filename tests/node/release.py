@@ -1,6 +1,7 @@
 """The release as its users handle it: Helm's commands, and a listing of all that is in the cluster."""
 
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from cutline_testbed.install import values_for_testbed
 from tests.e2e.cluster import SYSTEM, Cluster, Outcome
 
 _NAMED = ("cutline", "-n", SYSTEM)
+_DEFINED = ("remediationproposals", "signoffs", "admittedchanges", "reversibilitypolicies")
 # Made and removed by the cluster itself all the time.
 _PASSING = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "pods", "endpointslices.discovery.k8s.io"}
 
@@ -26,6 +28,19 @@ class Release:
         self.values.write_text(json.dumps(values_for_testbed()))
         more = ("--create-namespace", "-f", str(self.values), "--wait", "--timeout=120s")
         return self._helm("install", str(path or chart()), *more)
+
+    def bring_definitions(self, path: Path) -> None:
+        """Propose, approve and apply each definition of a chart that differs, as the documentation has it."""
+        for plural in _DEFINED:
+            file, name = self.values.with_name(f"{plural}.yaml"), f"{plural}-{secrets.token_hex(3)}"
+            template = ("--show-only", f"templates/crds/{plural}.cutline.dev.yaml")
+            file.write_text(self._helm("template", str(path), *template).must_pass().output)
+            apply = ("kubectl", "apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", str(file))
+            propose = ("propose", "--name", name, "-n", SYSTEM, "--summary", "the other version's definitions")
+            self.cluster.run("admin", "kubectl", "cutline", *propose, "--", *apply).must_pass()
+            if self.cluster.get("rprop", name, SYSTEM):
+                self.cluster.sign("alice", name, SYSTEM).must_pass()
+                self.cluster.run("admin", *apply).must_pass()
 
     def upgrade(self, path: Path | None = None) -> Outcome:
         return self._helm("upgrade", str(path or chart()), "--reset-then-reuse-values", "--wait", "--timeout=120s")

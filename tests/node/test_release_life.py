@@ -14,6 +14,7 @@ import yaml
 
 from cutline_testbed import install
 from cutline_testbed.helm import chart
+from cutline_webhook.drafting import DRAFT_LABEL
 from tests.e2e.cluster import SYSTEM, Cluster, Outcome
 from tests.e2e.waiting import await_true
 from tests.node.load import SteadyLoad
@@ -70,10 +71,11 @@ def next_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def done(command: Callable[[], Outcome]) -> Callable[[SteadyLoad], None]:
-    """A disturbance that is one command, which must succeed."""
+def with_definitions(release: Release, path: Path, command: Callable[[], Outcome]) -> Callable[[SteadyLoad], None]:
+    """A disturbance: a chart's definitions, signed beforehand, and then one command, which must succeed."""
 
     def disturb(_: SteadyLoad) -> None:
+        release.bring_definitions(path)
         command().must_pass()
 
     return disturb
@@ -108,14 +110,14 @@ def test_an_installation_holds_nobody_up(trials: Trials, release: Release, stand
 
 
 def test_an_upgrade_from_the_previous_version(trials: Trials, release: Release) -> None:
-    trials.run("upgraded from it", done(release.upgrade))
+    trials.run("upgraded from it", with_definitions(release, chart(), release.upgrade))
     assert release.version() == _version()
 
 
 def test_a_rollback_to_the_previous_version(trials: Trials, release: Release) -> None:
-    trials.run("rolled back to it", done(release.rollback))
+    trials.run("rolled back to it", with_definitions(release, previous_chart(), release.rollback))
     assert release.version() == previous_version()
-    trials.run("upgraded again", done(release.upgrade))
+    trials.run("upgraded again", with_definitions(release, chart(), release.upgrade))
     assert release.version() == _version()
 
 
@@ -156,7 +158,8 @@ def test_going_back_to_our_earlier_definitions_is_signed_too(
 
 
 def _drafts(cluster: Cluster) -> set[str]:
-    proposals = cluster.items("rprop", "-n", SYSTEM)
+    """What the gate itself proposed of definitions, out of what it refused."""
+    proposals = cluster.items("rprop", "-n", SYSTEM, "-l", DRAFT_LABEL)
     return {item["metadata"]["name"] for item in proposals if item["spec"]["target"]["kind"].startswith("CustomRes")}
 
 
