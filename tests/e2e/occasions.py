@@ -20,7 +20,7 @@ from cutline_operator.certificates import make_authority
 from cutline_testbed.gate import GATE_PATH
 from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
 from tests.e2e.login import MERGE
-from tests.e2e.manifests import CHECKOUT, POLICY, scale_down
+from tests.e2e.manifests import CHECKOUT, POLICY, line, scale_down
 from tests.e2e.waiting import await_true
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -162,6 +162,12 @@ def _next_year(cluster: Cluster) -> Iterator[None]:
         finally:
             process.kill()
             process.wait()
+
+
+def policy_that_selects_nothing(cluster: Cluster) -> None:
+    """Its author is warned of it, and the operator says how it stands."""
+    with cluster.policy(line("nowhere", "ScaleDown")) as name:
+        await_true(lambda: "status" in cluster.get("revpol", name), "the operator said how the policy stands")
 
 
 def certificates_made_anew(cluster: Cluster) -> None:

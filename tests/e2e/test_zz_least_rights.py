@@ -66,6 +66,7 @@ def _make_every_occasion(cluster: Cluster) -> None:
     occasions.drafts(cluster, ns)
     occasions.withdrawn_proposal(cluster, ns)
     occasions.records_removed_in_time(cluster, ns, occasions.used_proposal(cluster, ns))
+    occasions.policy_that_selects_nothing(cluster)
     occasions.certificates_made_anew(cluster)
     occasions.notes_made_anew(cluster)
 
