@@ -1,6 +1,6 @@
 """The status of a policy: whether it is in force as written, and how much it selects. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,8 +45,3 @@ def _ready(policy: Policy, namespaces: int) -> Condition:
     if not namespaces and not policy.cluster:
         return Condition("Ready", Truth.TRUE, "SelectsNothing", "in force, but it selects no namespace so far")
     return Condition("Ready", Truth.TRUE, "InForce", f"in force with enforcement {policy.enforcement.value}")
-
-
-def labels_of(namespaces: Iterable[JsonObject]) -> tuple[Mapping[str, str], ...]:
-    """The labels of namespaces as the API server gave them."""
-    return tuple((tree.get("metadata") or {}).get("labels") or {} for tree in namespaces)

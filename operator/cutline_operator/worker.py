@@ -7,13 +7,11 @@ from typing import Any, Final
 from cutline.api.settings import InstallationSettings, Retention
 from cutline.domain.evaluate import requirements_of
 from cutline.domain.lifecycle import ClaimState, Standing, is_reviewed, standing_of
-from cutline.domain.policy import SCOPE_LABEL
 from cutline.domain.snapshot import Candidate, Settings
 from cutline.kube.client import KubeClient, PatchKind
 from cutline.kube.errors import Conflict, NotFound
 from cutline.kube.resources import (
     ADMITTED_CHANGES,
-    NAMESPACES,
     NODES,
     POLICIES,
     PROPOSALS,
@@ -29,7 +27,7 @@ from cutline_operator.events import EventRecorder
 from cutline_operator.index import AdmittedRecord, Index, Key, ProposalRecord, Topic
 from cutline_operator.live_facts import LiveFacts, live_of_target, look
 from cutline_operator.metrics import Metrics
-from cutline_operator.policy_status import Selectable, labels_of, policy_status
+from cutline_operator.policy_status import Selectable, policy_status
 from cutline_operator.settlement import is_final, next_look, outcome_of
 from cutline_operator.statuses import patch_of, rfc3339, told
 
@@ -179,9 +177,9 @@ class Worker:
         return now + _POLICY_PERIOD
 
     async def _selectable(self) -> Selectable:
-        namespaces = await self._client.list(NAMESPACES, label_selector=SCOPE_LABEL)
+        namespaces = await self._reader.labels_in_scope()
         nodes = await self._client.list(NODES)
-        return Selectable(labels_of(namespaces), len(nodes))
+        return Selectable(namespaces, len(nodes))
 
     async def _patch_status(
         self,
