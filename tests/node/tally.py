@@ -90,6 +90,14 @@ class Lifeline:
         last = bisect.bisect_left(times, ended) + 2
         return {sample.service for sample in self.samples[first:last]}
 
+    def struck(self, at: float) -> "Lifeline":
+        """The same, knowing that one of several replicas died at this moment.
+
+        One that is back before the next look was never seen to be dead, though what it had begun is lost.
+        """
+        strike = Sample(at, alive=1, astray=1)
+        return Lifeline(tuple(sorted((*self.samples, strike, strike), key=lambda sample: sample.at)))
+
 
 @dataclass(frozen=True, slots=True)
 class Losses:

@@ -110,6 +110,13 @@ def test_what_a_look_found_may_have_changed_while_it_was_looking() -> None:
     assert later.during(2.1, 2.2) == {Service.DOWN}
 
 
+def test_a_replica_that_is_back_before_the_next_look_was_away_all_the_same() -> None:
+    whole = Lifeline(tuple(Sample(at, 2, 0) for at in (1.0, 1.4, 2.0, 2.4, 3.0, 3.4, 4.0, 4.4)))
+    assert whole.during(2.1, 2.6) == {Service.SERVING}
+    assert whole.struck(2.5).during(2.1, 2.6) == {Service.SERVING, Service.FAILING_OVER}
+    assert whole.struck(2.5).during(3.9, 4.2) == {Service.SERVING}
+
+
 @pytest.mark.parametrize("began", [2.0, 5.5, 12.0, 18.0])
 def test_what_is_surely_not_gated_is_never_refused_for_want_of_a_replica(began: float) -> None:
     found = _tally(_sent(Kind.FREE, Fate.HELD_UP, began), lifeline=TROUBLE)
