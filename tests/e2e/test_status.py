@@ -26,6 +26,9 @@ def refused_elsewhere(standing_cluster: Cluster) -> Iterator[tuple[str, str]]:
     It is begun before all other tests, for it takes the gate's answer more than half a minute to be final.
     """
     cluster = standing_cluster
+    cluster.processes.start_operator()
+    cluster.processes.start_webhook()
+    cluster.processes.await_gate()
     ns = cluster.namespace()
     cluster.namespaces.remove(ns)  # it outlives the tests before the one that needs it
     cluster.deployment(ns, replicas=1)
@@ -35,7 +38,7 @@ def refused_elsewhere(standing_cluster: Cluster) -> Iterator[tuple[str, str]]:
         lambda: "currentHealthy" in (cluster.get("pdb", "checkout", ns).get("status") or {}), "the budget counts"
     )
     pod = cluster.items("pods", "-n", ns)[0]["metadata"]["name"]
-    name = cluster.signed("agent", ns, "Restart", _POD | {"name": pod}, restart={})
+    name = _approved(cluster, ns, "Restart", _POD | {"name": pod}, restart={})
     _evict(cluster, ns, pod).must_be_refused("disruption budget")
     yield ns, name
     cluster.kubectl("admin", "delete", "namespace", ns, "--wait=false")
@@ -50,6 +53,15 @@ def _shop(cluster: Cluster, *, replicas: int = 4) -> str:
     ns = cluster.namespace()
     cluster.deployment(ns, replicas=replicas)
     return ns
+
+
+def _approved(cluster: Cluster, ns: str, action: str, target: dict[str, str], **spec: Any) -> str:
+    """A signed proposal whose phases the operator has seen one by one: what it told of them is then known."""
+    name = cluster.propose("agent", ns, action, target, **spec)
+    await_phase(cluster, name, ns, "Pending")
+    cluster.sign("alice", name, ns).must_pass()
+    await_phase(cluster, name, ns, "Approved")
+    return name
 
 
 def _life(cluster: Cluster, name: str, ns: str, since: str) -> dict[str, dict[str, Any]]:
@@ -124,7 +136,8 @@ def test_a_use_whose_target_is_on_its_way_out_is_claimed_until_it_is_gone(cluste
 
 def test_silence_ends_a_proposal(cluster: Cluster) -> None:
     ns = _shop(cluster)
-    name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2), decideWithin="3s")
+    name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2), decideWithin="10s")
+    await_phase(cluster, name, ns, "Pending")
     expired = await_phase(cluster, name, ns, "Expired")
     assert conditions(expired)["Approved"] == ("False", "DecisionOverdue")
     await_events(cluster, "RemediationProposal", name, ns, "Proposed", "Expired")
@@ -145,8 +158,8 @@ def test_an_approval_that_ran_out_leaves_a_proposal_to_be_decided_again(cluster:
 def test_a_target_that_has_changed_makes_a_proposal_stale(cluster: Cluster) -> None:
     ns = _shop(cluster)
     cluster.deployment(ns, "toy")
-    changed = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
-    gone = cluster.signed("agent", ns, "ScaleDown", CHECKOUT | {"name": "toy"}, **scale_down(2))
+    changed = _approved(cluster, ns, "ScaleDown", CHECKOUT, **scale_down(2))
+    gone = _approved(cluster, ns, "ScaleDown", CHECKOUT | {"name": "toy"}, **scale_down(2))
     for name in (changed, gone):
         assert conditions(await_phase(cluster, name, ns, "Approved"))["Current"] == ("True", "AsSigned")
     cluster.kubectl("bob", "scale", "deployment/checkout", "-n", ns, "--replicas=6").must_pass()
@@ -178,8 +191,7 @@ def test_a_rejection_and_its_withdrawal_are_told(cluster: Cluster) -> None:
 
 def test_a_revocation_is_told(cluster: Cluster) -> None:
     ns = _shop(cluster)
-    name = cluster.signed("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
-    await_phase(cluster, name, ns, "Approved")
+    name = _approved(cluster, ns, "ScaleDown", CHECKOUT, **scale_down(2))
     cluster.sign("alice", name, ns, "Revoke").must_pass()
     revoked = await_phase(cluster, name, ns, "Revoked")
     assert conditions(revoked)["Approved"] == ("False", "Revoked")
