@@ -124,7 +124,8 @@ def test_who_waits_is_told_as_soon_as_it_is_approved(cluster: Cluster, flags: tu
 def test_who_waits_in_vain_is_told_why(cluster: Cluster) -> None:
     ns = _shop(cluster)
     name = cluster.propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(2))
-    for phase, timeout in {"Approved": "1s", "Used": "2s"}.items():
+    # The first look at the proposal, and the operator's first word about it, come within that on a busy machine, too.
+    for phase, timeout in {"Approved": "5s", "Used": "6s"}.items():
         late = _cutline(cluster, "agent", "wait", name, "-n", ns, "--for", phase, "--timeout", timeout)
         assert late.code == ExitCode.TIMED_OUT
         assert f"{name} is not {phase} in time; it has been Pending, signed 0/1" in late.output
