@@ -12,6 +12,7 @@ from typing import Any
 
 from cutline_testbed import CutlinePods, CutlineProcesses, Testbed
 from cutline_testbed.ports import HOST
+from tests.e2e.audit_log import lines_of
 from tests.e2e.login import MERGE, Answer, Login
 from tests.e2e.manifests import POLICY, policy, proposal, signoff
 from tests.e2e.waiting import SECONDS, await_true
@@ -260,8 +261,7 @@ class Cluster:
 
     def audit(self, containing: str, server: str = "kube-apiserver") -> list[dict[str, Any]]:
         """The writes that an API server logged with this text in them: who did what to which object."""
-        with self.testbed.layout.audit_log(server).open(errors="replace") as log:
-            return [json.loads(line) for line in log if containing in line and line.endswith("}\n")]
+        return [json.loads(line) for line in lines_of(self.testbed.layout.audit_log(server)) if containing in line]
 
     def admitted(self, proposal_name: str) -> list[dict[str, Any]]:
         """The records of changes that one proposal let through."""
