@@ -8,7 +8,7 @@ import enum
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -38,6 +38,24 @@ class Replicas(Protocol):
     def reach_api(self) -> bool:
         """Whether the API server answers a consistent read from where they are, without waiting for long."""
         ...
+
+
+class Sight:
+    """What one look after the other shows of replicas that are known by their hosts."""
+
+    def __init__(self) -> None:
+        self._alive: set[str] = set()
+
+    def look(self, found: Mapping[str, Health], led_to: Set[str]) -> tuple[int, int]:
+        """How many are alive, and how many others requests may be led to, or may have been since the look before.
+
+        One that was alive then has died in between, and requests met it as it did. By now the Service may know.
+        """
+        alive = {host for host, state in found.items() if state is Health.READY}
+        silent = {host for host, state in found.items() if state is Health.SILENT}
+        astray = (led_to | silent | self._alive) - alive
+        self._alive = alive
+        return len(alive), len(astray)
 
 
 class Sampler:

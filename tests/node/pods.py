@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.node.callers import Caller, Request
-from tests.node.lifelines import PROBE_S, Health, health
+from tests.node.lifelines import PROBE_S, Sight, health
 from tests.node.tally import Kind
 from tests.node.vantage import vantages
 
@@ -36,6 +36,7 @@ class PodReplicas:
         self._probes = ThreadPoolExecutor(8, "probe")
         self._hosts: set[str] = set()
         self._led_to: set[str] = set()
+        self._sight = Sight()
 
     def look(self) -> tuple[int, int]:
         """How many replicas answer that they are ready, and how many others requests may still be led to."""
@@ -45,9 +46,7 @@ class PodReplicas:
             self._led_to = {address for entry in slices for address in _addresses(entry)}
         known = sorted(self._hosts | self._led_to)
         found = dict(zip(known, self._probes.map(lambda host: health(host, METRICS_PORT), known), strict=True))
-        alive = {host for host, state in found.items() if state is Health.READY}
-        silent = {host for host, state in found.items() if state is Health.SILENT}
-        return len(alive), len((self._led_to | silent) - alive)
+        return self._sight.look(found, self._led_to)
 
     def reach_api(self) -> bool:
         """From every node that is running: a proxy may know of the API server later than we do."""
@@ -78,14 +77,11 @@ class Containers:
 
     def running(self, component: str) -> dict[str, int]:
         """By pod: the pid of the component's process 1, as long as it lives."""
-        pods = self.cluster.items("pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/component={component}")
-        names = {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in pods}
-        found = {}
-        for pid in _pids_of(f"cutline_{component}"):
-            uid = next((uid for uid in names if uid in _cgroup(pid)), None)
-            if uid is not None:
-                found[names[uid]] = pid
-        return found
+        return {pod["metadata"]["name"]: pid for pod, pid in self._found(component)}
+
+    def nodes(self, component: str) -> list[str]:
+        """The nodes that these pods run on, one entry for each pod."""
+        return sorted(str(pod["spec"]["nodeName"]) for pod, _ in self._found(component))
 
     def strike(self, component: str, number: signal.Signals, count: int = 99) -> list[str]:
         """Signal the processes of so many pods; answers which."""
@@ -94,8 +90,19 @@ class Containers:
             os.kill(pid, number)
         return [name for name, _ in struck]
 
-    def node_of(self, pod: str) -> str:
-        return str(self.cluster.get("pod", pod, SYSTEM)["spec"]["nodeName"])
+    def _found(self, component: str) -> list[tuple[dict[str, Any], int]]:
+        """Each pod whose process lives, with its pid.
+
+        Those on their way out do not count: a rollout is over before they are gone.
+        """
+        pods = self.cluster.items("pods", "-n", SYSTEM, "-l", f"app.kubernetes.io/component={component}")
+        staying = {pod["metadata"]["uid"]: pod for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+        found = {}
+        for pid in _pids_of(f"cutline_{component}"):
+            uid = next((uid for uid in staying if uid in _cgroup(pid)), None)
+            if uid is not None:
+                found[uid] = pid
+        return [(staying[uid], pid) for uid, pid in found.items()]
 
 
 def _pids_of(module: str) -> list[int]:

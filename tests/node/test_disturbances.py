@@ -33,7 +33,7 @@ class Disturber:
     def rolling_restart(self, _: SteadyLoad) -> None:
         self.cluster.kubectl("admin", "rollout", "restart", _WEBHOOK, "-n", SYSTEM).must_pass()
         self.cluster.rolled_out(SYSTEM, _WEBHOOK)
-        assert len({self.containers.node_of(pod) for pod in self.containers.running("webhook")}) == 2
+        await_true(lambda: len(set(self.containers.nodes("webhook"))) == 2, "the replicas ran on two nodes")
 
     def kill_one(self, _: SteadyLoad) -> None:
         assert len(self.containers.strike("webhook", signal.SIGKILL, count=1)) == 1
@@ -69,8 +69,7 @@ class Disturber:
 
     def restart_node(self, _: SteadyLoad) -> None:
         """One that a replica runs on."""
-        pod = next(iter(self.containers.running("webhook")))
-        self.restart(self.containers.node_of(pod))
+        self.restart(self.containers.nodes("webhook")[0])
 
     def replace_certificates(self, load: SteadyLoad) -> None:
         """The authority and what it signed, as fast as the operator does it."""
@@ -94,7 +93,7 @@ class Disturber:
 
     def drain_all(self, load: SteadyLoad) -> None:
         """Every node that a replica runs on, by signed proposals; there is none for both replicas to go to."""
-        first, second = sorted({self.containers.node_of(pod) for pod in self.containers.running("webhook")})
+        first, second = sorted(set(self.containers.nodes("webhook")))
         for node in (first, second):
             target = {"group": "", "kind": "Node", "name": node}
             self.cluster.signed("agent", SYSTEM, "Drain", target, drain={})
@@ -107,7 +106,7 @@ class Disturber:
         self.cluster.rolled_out(SYSTEM, _WEBHOOK)
         self._drain(second, 60).must_pass()
         self.cluster.rolled_out(SYSTEM, _WEBHOOK)
-        assert {self.containers.node_of(pod) for pod in self.containers.running("webhook")} == {first}
+        await_true(lambda: self.containers.nodes("webhook") == [first, first], f"both replicas ran on {first}")
         self.cluster.kubectl("agent", "uncordon", second).must_pass()
 
     def _drain(self, node: str, seconds: int) -> Outcome:
