@@ -23,7 +23,7 @@ from tests.e2e.exempt_acts import await_act, name_of
 from tests.e2e.login import MERGE
 from tests.e2e.manifests import CHECKOUT, scale_down
 from tests.e2e.waiting import await_true
-from tests.e2e.workloads import is_running, pod, pod_spec, standing_namespace, workload
+from tests.e2e.workloads import await_workload, is_running, pod, pod_spec, standing_namespace, workload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
 
@@ -275,6 +275,9 @@ def test_workloads_outlive_an_owner_that_says_so(cluster: Cluster) -> None:
         tree = workload(kind, ns, name=kind.lower())
         tree["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}]
         cluster.apply("admin", tree).must_pass()
+    # The garbage collector looks whom to let go of among those that it knows by then.
+    for kind in kinds:
+        await_workload(cluster, ns, kind, kind.lower())
     cluster.kubectl("admin", "delete", "configmap", "owner", "-n", ns, "--cascade=orphan").must_pass()
     for kind in kinds:
         assert _owner_of(cluster.get(kind, kind.lower(), ns)) == ""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.e2e.cluster import Cluster
+from tests.e2e.waiting import await_true
 
 
 def pod(name: str, namespace: str, **spec: Any) -> dict[str, Any]:
@@ -27,6 +28,19 @@ def workload(kind: str, namespace: str, *, name: str = "checkout", **spec: Any) 
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"selector": {"matchLabels": labels}, "template": template, **spec},
     }
+
+
+def await_workload(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
+    """Wait until it is as it was asked for; its controller then has no status left to write."""
+    if kind != "ReplicaSet":
+        cluster.rolled_out(namespace, f"{kind.lower()}/{name}")
+        return
+
+    def is_ready() -> bool:
+        stored = cluster.get(kind, name, namespace)
+        return bool(stored["status"].get("readyReplicas", 0) == stored["spec"]["replicas"])
+
+    await_true(is_ready, f"the pods of {kind} {name} were ready")
 
 
 def is_running(cluster: Cluster, name: str, namespace: str) -> bool:
