@@ -8,6 +8,7 @@ import pytest
 from tests.e2e.cluster import POLICIES, SYSTEM, Cluster
 from tests.e2e.login import JSON_PATCH, MERGE
 from tests.e2e.manifests import CHECKOUT, POLICY, line, scale_down
+from tests.e2e.waiting import await_true
 
 pytestmark = pytest.mark.e2e
 
@@ -55,7 +56,10 @@ def test_a_namespace_comes_under_a_policy_without_anybodys_leave(cluster: Cluste
     cluster.deployment(ns)
     cluster.kubectl("agent", "scale", "deployment/checkout", "-n", ns, "--replicas=3").must_pass()
     cluster.kubectl("agent", "label", "namespace", ns, "cutline.dev/line=production").must_pass()
-    cluster.kubectl("agent", "scale", "deployment/checkout", "-n", ns, "--replicas=2").must_be_refused("ScaleDown")
+    command = ("scale", "deployment/checkout", "-n", ns, "--replicas=2")
+    # The API server asks about a namespace by the labels that it knows of, and learns of new ones in a moment.
+    await_true(lambda: not cluster.kubectl("agent", *command, "--dry-run=server").passed, "the label was known")
+    cluster.kubectl("agent", *command).must_be_refused("ScaleDown")
 
 
 def test_a_namespace_leaves_with_the_signatures_that_its_policy_demands(cluster: Cluster) -> None:
