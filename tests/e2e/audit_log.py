@@ -14,7 +14,7 @@ class AuditTail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open(errors="replace")
+        self._file: TextIO = path.open(errors="replace")
         self._file.seek(0, os.SEEK_END)
         self._begun = ""
 
