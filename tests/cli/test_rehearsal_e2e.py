@@ -66,11 +66,20 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace with a Deployment and two pods of its own."""
     name = f"rehearsal-{secrets.token_hex(4)}"
     kubectl("create", "namespace", name)
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-    objects = [account, _deployment("r/app:1", 6), *map(_pod, range(_PODS))]
+    _ensure_account(kubectl, name)
+    objects = [_deployment("r/app:1", 6), *map(_pod, range(_PODS))]
     kubectl("apply", "-n", name, "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": objects})
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _ensure_account(kubectl: Kubectl, namespace: str) -> None:
+    """No pod is made before it; a controller manager, if there is one, may come first or not."""
+    try:
+        kubectl("create", "serviceaccount", "default", "-n", namespace)
+    except subprocess.CalledProcessError as error:
+        if "already exists" not in error.stderr:
+            raise
 
 
 def _specs(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
