@@ -60,7 +60,7 @@ def begun(size: int = 100, path: str = "/gate", extra: str = "") -> bytes:
 def test_a_refused_head_is_answered_while_the_body_is_still_to_come(run: Run) -> None:
     async def scenario() -> None:
         gate = Gate()
-        async with serving(gate, Limits(linger=0.05)) as (server, port), RawClient(port) as client:
+        async with serving(gate, Limits(linger=1)) as (server, port), RawClient(port) as client:
             whole = post(b"x" * 8 * MIB, "/nothing")
             await client.send(whole[:1000])
             reply = await client.reply()

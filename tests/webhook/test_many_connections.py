@@ -64,7 +64,7 @@ def test_where_all_have_posted_the_newest_is_refused(run: Run) -> None:
 
 def test_a_flood_is_logged_once_a_moment(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        async with serving(limits=Limits(connections=1, idle=0.2)) as (_, port):
+        async with serving(limits=Limits(connections=1)) as (_, port):
             for _ in range(50):
                 async with RawClient(port) as client:
                     assert (await client.ask(get("/"))).status == 200
