@@ -20,11 +20,14 @@ print("loading", flush=True)
 signal.pause()
 """
 ABANDONING = """\
-import os, pathlib, subprocess, sys, time
+import contextlib, os, pathlib, subprocess, sys, time
 
 def states():
-    told = (path.read_text().rpartition(")")[2].split() for path in pathlib.Path("/proc").glob("[0-9]*/stat"))
-    return [fields[0] for fields in told]
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has gone since the listing
+            found.append(path.read_text().rpartition(")")[2].split()[0])
+    return found
 
 child = os.fork()
 if child == 0:
