@@ -83,7 +83,6 @@ def test_a_policy_made_while_the_operator_is_down_is_in_force_at_once(cluster: C
         await_true(
             lambda: not cluster.send("agent", "PATCH", dry, {"spec": {"replicas": 2}}, MERGE).passed,
             "the webhook knew of the policy",
-            seconds=5,
         )
         cluster.kubectl("agent", *_scale(ns, 2)).must_be_refused("new-line/first")
     finally:

@@ -18,7 +18,7 @@ from tests.least_rights import Account, Right, not_granted, not_used, requests_o
 
 pytestmark = pytest.mark.e2e
 
-ROUNDS_SECONDS = 30.0
+ROUNDS_SECONDS = 90.0
 
 # What no request shows. OwnerReferencesPermissionEnforcement, an admission plugin that some distributions turn on,
 # lets those alone put back the owner of an object who could delete it. It asks the authorizer: no request is sent.

@@ -26,7 +26,7 @@ from tests.node.trial import Trials
 pytestmark = pytest.mark.node
 
 _CHANGED = ("remediationproposals", "signoffs")
-COLLECTED_WITHIN_S = 30.0
+COLLECTED_WITHIN_S = 120.0
 _KEPT = ("RemediationProposal", "Signoff", "AdmittedChange", "ReversibilityPolicy")
 _COLUMNS = "    additionalPrinterColumns:\n"
 _ONE_MORE = "    - name: Note\n      type: string\n      jsonPath: .metadata.labels.note\n"
