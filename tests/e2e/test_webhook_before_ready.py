@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cutline_testbed.ports import choose_ports
 from tests.e2e.certificates import TLS, in_secret
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.test_availability import UNDECIDED
@@ -27,7 +27,8 @@ class _Early:
     """A webhook process of the test's own, as a service account of which the test decides what it may do."""
 
     def __init__(self, cluster: Cluster, kubeconfig: Path) -> None:
-        self._port, self._probes = _free_ports()
+        chosen = choose_ports(("early", "probes"), {}, cluster.testbed.state.ports.values())
+        self._port, self._probes = chosen["early"], chosen["probes"]
         layout = cluster.testbed.layout
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
@@ -64,13 +65,6 @@ class _Early:
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
 
 
 def _bind(cluster: Cluster, kind: str, name: str, account: str) -> None:
