@@ -87,17 +87,17 @@ def await_ready(container: Container, testbed: Testbed, component: str) -> None:
     container.await_ready(lambda: http_ok(port, "/readyz"))
 
 
-def test_it_is_ready_within_two_seconds(
+def test_it_needs_less_than_two_seconds_of_a_processor_until_it_is_ready(
     container: Container, testbed: Testbed, component: str, figures: list[str]
 ) -> None:
     start(container, testbed, component)
     await_ready(container, testbed, component)
-    # Other programs of a busy machine are not what is measured: the time they had the processor is taken off.
+    # How old it is by then is for the reader: a busy machine's disk and API server keep it waiting, too.
     age, waited, used = container.times()
     figures.append(
         f"{component}: ready after {age:.2f}s, {waited:.2f}s of it waiting for a processor, {used:.2f}s used"
     )
-    assert age - waited < READY_S
+    assert used < READY_S
 
 
 def test_sigterm_ends_it_in_order(container: Container, testbed: Testbed, component: str, figures: list[str]) -> None:
