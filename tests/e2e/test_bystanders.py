@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.login import MERGE
 from tests.e2e.manifests import CHECKOUT, scale_down
+from tests.e2e.told import await_draft
 from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
@@ -184,10 +185,9 @@ def test_no_request_of_the_webhook_comes_back_to_it(cluster: Cluster) -> None:
     command = ("scale", "deployment/checkout", "-n", ns, "--replicas=2")
     own = len(_own_lines(cluster))
     stamped = _calls(cluster, of="stamp.kinds.cutline.dev")
-    cluster.kubectl("agent", *command).must_be_refused("needs a signed proposal")
-    await_true(lambda: len(cluster.items("rprop", "-n", ns)) == 1, "the denial was drafted")
+    drafted = await_draft(cluster, ns, "checkout", lambda: cluster.kubectl("agent", *command).must_be_refused())
     assert _calls(cluster, of="stamp.kinds.cutline.dev") == stamped
-    draft = cluster.items("rprop", "-n", ns)[0]["metadata"]["name"]
+    draft = drafted["metadata"]["name"]
     cluster.sign("alice", draft, ns).must_pass()
     assert _calls(cluster, of="stamp.kinds.cutline.dev") == stamped + 1
     guarded = _calls(cluster, of="guard.kinds.cutline.dev", operation="CREATE")

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from cutline_testbed import CutlineProcesses, Options, Testbed, install
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.login import MERGE, Answer, Login
 from tests.e2e.manifests import CHECKOUT, scale_down, signoff
+from tests.e2e.told import await_draft
 from tests.e2e.waiting import await_true
 
 pytestmark = [pytest.mark.e2e, pytest.mark.processes]
@@ -258,14 +258,9 @@ def test_a_burst_of_one_denial_leaves_one_draft(pair: Cluster) -> None:
     requests = [partial(_scale, login, ns, 2) for login in _at_both(pair, "agent") * 5]
     for answer in _at_once(*requests):
         answer.must_be_refused("needs a signed proposal")
-
-    def is_drafted(namespace: str) -> bool:
-        # A draft that cannot be made in time is dropped, for the denial will come again.
-        _scale(pair.login("agent"), namespace, 2).must_be_refused()
-        return bool(pair.items("rprop", "-n", namespace))
-
-    await_true(partial(is_drafted, ns), "the denial was drafted")
     # Drafts are made one after the other: with one that was wished for later, those of the burst are behind us.
-    await_true(partial(is_drafted, later), "another denial was drafted")
+    for namespace in (ns, later):
+        deny = partial(_scale, pair.login("agent"), namespace, 2)
+        await_draft(pair, namespace, "checkout", deny)
     assert len(pair.items("rprop", "-n", ns)) == 1
     assert not [claim for claim in pair.items("admitted", "-n", SYSTEM) if claim["spec"]["proposal"]["namespace"] == ns]

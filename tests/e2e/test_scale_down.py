@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.manifests import CHECKOUT, scale_down
-from tests.e2e.waiting import await_true
+from tests.e2e.told import await_draft
 
 pytestmark = pytest.mark.e2e
 
@@ -178,9 +178,7 @@ def test_a_repeated_denial_meets_its_own_draft(cluster: Cluster) -> None:
     ns = cluster.namespace()
     cluster.deployment(ns)
     command = ("scale", "deployment/checkout", "-n", ns, "--replicas=2")
-    cluster.kubectl("agent", *command).must_be_refused()
-    await_true(lambda: len(cluster.items("remediationproposals", "-n", ns)) == 1, "the denial was drafted")
-    draft = cluster.items("remediationproposals", "-n", ns)[0]
+    draft = await_draft(cluster, ns, "checkout", lambda: cluster.kubectl("agent", *command).must_be_refused())
     assert draft["spec"]["proposer"]["username"] == "system:serviceaccount:agents:ai-sre"
     cluster.kubectl("agent", *command).must_be_refused(f"proposal {draft['metadata']['name']}")
     assert len(cluster.items("remediationproposals", "-n", ns)) == 1

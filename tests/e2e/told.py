@@ -1,5 +1,6 @@
 """What the operator tells people, read as they read it: statuses, conditions, events, metrics."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.cluster import Cluster
@@ -36,6 +37,23 @@ def await_state(cluster: Cluster, proposal: str, state: str, reason: str) -> dic
     await_true(lambda: bool(found()), f"the use of {proposal} is {state}: {reason}")
     (record,) = found()
     return record
+
+
+def await_draft(cluster: Cluster, namespace: str, target: str, deny: Callable[[], object]) -> dict[str, Any]:
+    """The one draft about a target, after as many denials as it takes.
+
+    One that cannot be made in time is dropped, for who was denied will come again.
+    """
+    found: list[dict[str, Any]] = []
+
+    def is_there() -> bool:
+        deny()
+        found[:] = [one for one in cluster.items("rprop", "-n", namespace) if one["spec"]["target"]["name"] == target]
+        return bool(found)
+
+    await_true(is_there, f"a denial about {target} was drafted")
+    (draft,) = found
+    return draft
 
 
 def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
