@@ -43,6 +43,7 @@ durations have to be compared, the chart does it while it renders, which `helm l
 """
 _COMPARED = """\
 | `webhook.preStopSeconds` | Must be less than `webhook.terminationGracePeriodSeconds`. |
+| `webhook.ports.metrics` | Must not be `webhook.ports.https`. |
 | `certificates.renewBefore` | Must be less than `certificates.duration`. |
 | `retention.admittedChanges` | Must not be shorter than `retention.finishedProposals`. |
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,11 @@ LEAST = (
 )
 # Everything that can be added.
 MOST = (
+    "commonLabels.team=platform",
+    "selftest.podLabels.team=gate",
+    "selftest.resources.limits.cpu=1",
+    "webhook.ports.https=9443",
+    "webhook.serviceAnnotations.team=platform",
     "exempt[0].username=kwok",
     "exempt[0].operation=DELETE",
     "exempt[0].resource=pods",
@@ -55,17 +60,33 @@ MOST = (
             "image.tag=v9",
             "nodeSelector.role=control",
             "tolerations[0].operator=Exists",
+            "podLabels.team=gate",
             "podAnnotations.team=platform",
+            "deploymentAnnotations.team=platform",
+            "serviceAccountAnnotations.team=platform",
+            "revisionHistoryLimit=3",
+            "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1",
+            "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference."
+            "matchExpressions[0].key=role",
+            "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference."
+            "matchExpressions[0].operator=Exists",
+            "topologySpreadConstraints[0].maxSkew=1",
+            "topologySpreadConstraints[0].topologyKey=rack",
+            "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
             "resources.requests.ephemeral-storage=1Mi",
         )
     ),
 )
+# What needs more than the restricted level of Pod Security.
+ON_NODES = ("webhook.hostNetwork=true", "webhook.ports.https=10260", "webhook.ports.metrics=10261")
+# What needs kinds of others.
+MONITORED = ("metrics.podMonitor.enabled=true", "metrics.podMonitor.labels.release=prometheus")
 CERT_MANAGER = ("certificates.from=CertManager",)
 BROUGHT = ("certificates.from=Secret", "certificates.secretName=ours", "operator.replicas=0")
 FORMS = pytest.mark.parametrize(
     "values",
-    [DEFAULT, OUTSIDE, LEAST, MOST, CERT_MANAGER, BROUGHT],
-    ids=["default", "outside", "least", "most", "cert-manager", "brought"],
+    [DEFAULT, OUTSIDE, LEAST, MOST, ON_NODES, MONITORED, CERT_MANAGER, BROUGHT],
+    ids=["default", "outside", "least", "most", "on-nodes", "monitored", "cert-manager", "brought"],
 )
 
 ACTIONS = ["Restart", "Drain", "Rollback", "CutTraffic", "ScaleDown", "DisableFeature", "Delete"]
@@ -147,6 +168,26 @@ def test_every_object_says_what_it_belongs_to(render: Render, values: tuple[str,
         labels = manifest["metadata"]["labels"]
         assert expected.items() <= labels.items(), manifest["metadata"]["name"]
         assert "app.kubernetes.io/managed-by" in labels
+
+
+def test_labels_of_the_installation_are_on_every_object_and_in_no_selector(render: Render) -> None:
+    for manifest in render(*MOST):
+        if manifest["kind"] != "CustomResourceDefinition":
+            team = "gate" if manifest["kind"] == "Pod" else "platform"
+            assert manifest["metadata"]["labels"]["team"] == team, manifest["metadata"]["name"]
+        assert all("team" not in selector for selector in _selectors(manifest)), manifest["metadata"]["name"]
+
+
+def _selectors(node: Any) -> Iterator[Manifest]:
+    """Whatever selects by labels, anywhere in an object."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _selectors(part)
+    if isinstance(node, dict):
+        for key, part in node.items():
+            if key in ("matchLabels", "selector") and isinstance(part, dict):
+                yield part
+            yield from _selectors(part)
 
 
 def test_notes_name_the_commands_that_come_next(helm: str) -> None:

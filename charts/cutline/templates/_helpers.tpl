@@ -1,8 +1,14 @@
-{{/* Labels of every object. Takes {root, component}; a component of "" is left out. */}}
+{{/* Labels of every object, none of them taken from the chart by the installation's. Takes {root, component},
+     and in more the labels that are wanted on this object alone; a component of "" is left out. */}}
 {{- define "cutline.labels" -}}
+{{- $own := include "cutline.ownLabels" . | fromYaml }}
+{{- mergeOverwrite (dict) (.root.Values.commonLabels | default dict) (.more | default dict) $own | toYaml }}
+{{- end }}
+
+{{- define "cutline.ownLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 app.kubernetes.io/name: cutline
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/part-of: cutline
@@ -14,7 +20,7 @@ app.kubernetes.io/component: {{ . }}
 {{/* The labels that select one process's pods. Takes {root, component}. */}}
 {{- define "cutline.selectorLabels" -}}
 app.kubernetes.io/name: cutline
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -38,6 +44,22 @@ seccompProfile: {type: RuntimeDefault}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* A port of the webhook. Takes {root, port}; values of a release before it could be set, kept with
+     --reuse-values, mean the default. */}}
+{{- define "cutline.webhookPort" -}}
+{{- $default := dict "https" 8443 "metrics" 9090 }}
+{{- get (.root.Values.webhook.ports | default dict) .port | default (get $default .port) | int }}
+{{- end }}
+
+{{/* The installation's topologySpreadConstraints, each about these pods unless it says otherwise. Takes {root,
+     component, constraints}. */}}
+{{- define "cutline.spread" -}}
+{{- $selector := dict "matchLabels" (include "cutline.selectorLabels" . | fromYaml) }}
+{{- range .constraints }}
+- {{ hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" $selector) .) | toJson }}
+{{- end }}
 {{- end }}
 
 {{/* Seconds in a duration such as 168h or 1h30m. */}}
@@ -116,6 +138,9 @@ cutline-webhook-issued
 {{- define "cutline.validate" -}}
 {{- if ge (int .Values.webhook.preStopSeconds) (int .Values.webhook.terminationGracePeriodSeconds) -}}
 {{- fail "webhook.preStopSeconds must be less than webhook.terminationGracePeriodSeconds, or requests under way are cut off." -}}
+{{- end -}}
+{{- if eq (include "cutline.webhookPort" (dict "root" . "port" "https")) (include "cutline.webhookPort" (dict "root" . "port" "metrics")) -}}
+{{- fail "webhook.ports.metrics must not be webhook.ports.https: the webhook listens on both." -}}
 {{- end -}}
 {{- with .Values.certificates -}}
 {{- if ge (include "cutline.seconds" .renewBefore | int64) (include "cutline.seconds" .duration | int64) -}}
