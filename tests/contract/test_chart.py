@@ -190,11 +190,29 @@ def _selectors(node: Any) -> Iterator[Manifest]:
             yield from _selectors(part)
 
 
-def test_notes_name_the_commands_that_come_next(helm: str) -> None:
-    arguments = ["install", "cutline", str(CHART), "-n", NAMESPACE, "--dry-run=client"]
-    result = run(helm, *arguments, "--set", "starterPolicy.approverGroups={sre,night shift}")
+def _notes(helm: str, *values: str) -> str:
+    sets = [part for value in values for part in ("--set", value)]
+    result = run(helm, "install", "cutline", str(CHART), "-n", NAMESPACE, "--dry-run=client", *sets)
     assert result.returncode == 0, result.stderr
-    notes = result.stdout.partition("\nNOTES:\n")[2]
+    return result.stdout.partition("\nNOTES:\n")[2]
+
+
+def test_notes_ask_for_no_more_than_the_pods_of_a_release_meet(helm: str) -> None:
+    assert "pod-security.kubernetes.io/enforce=restricted" in _notes(helm)
+    notes = _notes(helm, *ON_NODES)
+    assert "restricted" not in notes
+    assert "privileged level" in notes
+
+
+def test_notes_say_when_nobody_may_read_what_is_monitored(helm: str) -> None:
+    assert "networkPolicy.metricsNamespaces" in _notes(helm, *MONITORED)
+    assert "metricsNamespaces" not in _notes(helm, *MONITORED, "networkPolicy.metricsNamespaces={monitoring}")
+    assert "metricsNamespaces" not in _notes(helm)
+
+
+def test_notes_name_the_commands_that_come_next(helm: str) -> None:
+    notes = _notes(helm, "starterPolicy.approverGroups={sre,night shift}")
+    assert "covers those labelled so, and all nodes:\n" in notes
     assert "kubectl label namespace shop cutline.dev/line=production" in notes
     assert "--clusterrole=cutline-approver --group='sre' --group='night shift'\n" in notes
 
