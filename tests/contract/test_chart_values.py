@@ -68,6 +68,11 @@ REFUSED = {
         "/exempt/0/subresource",
         "one subresource, such as scale",
     ),
+    "exempt from what is never asked": (
+        "exempt[0].operation=CONNECT",
+        "/exempt/0/operation",
+        "'CREATE', 'UPDATE', 'DELETE'",
+    ),
     "tag with a colon": ("webhook.image.tag=v1:2", "/webhook/image/tag", "a tag such as v1.2.3"),
     "unreachable API server": ("networkPolicy.apiServerPorts=null", "at '/networkPolicy'", "'apiServerPorts'"),
     "a Secret that is not named": (
