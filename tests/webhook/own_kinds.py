@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cutline.domain.kind import Kind, Role
+from cutline.domain.policy import Policies
 from cutline.domain.request import Operation, Request
 from cutline.domain.user import User
 from cutline.kube.access import AccessReviewer
@@ -48,16 +49,19 @@ def request(
     )
 
 
-def parts(world: ClusterInMemory) -> tuple[Stamper, Guard]:
+def parts(world: ClusterInMemory, policies: Policies | None = None) -> tuple[Stamper, Guard]:
+    known = policies or make.make_policies()
     reader, reviewer = WorldReader(world.client(), make.SYSTEM), AccessReviewer(world.client())
     maker = ProposalMaker(settings(), reader, reviewer)
-    stamper = Stamper(maker, reader, make.make_policies, world.clock)
+    stamper = Stamper(maker, reader, lambda: known, world.clock)
     return stamper, Guard(settings(), reader, reviewer, world.clock)
 
 
-def stamped(world: ClusterInMemory, plural: str, user: User, tree: Tree) -> Tree:
+def stamped(
+    world: ClusterInMemory, plural: str, user: User, tree: Tree, policies: Policies | None = None
+) -> Tree:
     """The object as the mutating webhook leaves it."""
-    stamper, _ = parts(world)
+    stamper, _ = parts(world, policies)
     (step,) = asyncio.run(stamper.stamp(request(plural, Operation.CREATE, user, new=tree)))
     assert (step["op"], step["path"]) == ("replace", "/spec")
     return {**tree, "spec": json.loads(json.dumps(step["value"]))}

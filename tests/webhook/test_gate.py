@@ -115,6 +115,23 @@ def test_a_signed_change_is_recorded_before_it_is_admitted() -> None:
     assert "GET signoffs" in after
 
 
+def test_a_record_holds_each_demand_once_and_no_more_than_fit() -> None:
+    """What was pinned and what is demanded now may be more than either."""
+    world = signed_cluster(
+        make.make_proposal(requirement=[make.make_requirement(groups=["sre", f"then-{n}"]) for n in range(60)])
+    )
+    lines = [
+        make.make_line(name, requirement=make.make_requirement(groups=["sre", f"now-{n}"], line=name))
+        for n in range(16)
+        for name in (f"a-{n}", f"b-{n}")
+    ]
+    verdict = judged(world, policies=make.make_policies(make.make_policy(*lines)))
+    assert verdict.conclusion is Conclusion.SIGNED
+    (record,) = world.all("admittedchanges")
+    demands = [frozenset(group["userGroup"] for group in one["from"]) for one in record["spec"]["requirement"]]
+    assert len(demands) == len(set(demands)) == 64
+
+
 def test_the_same_use_that_has_not_happened_yet_is_admitted_again_under_its_one_record() -> None:
     world = signed_cluster()
     judged(world)

@@ -8,6 +8,7 @@ from cutline.api.proposals import proposal_of
 from cutline.domain.change import Verb
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import POD
+from cutline.domain.policy import Policies
 from cutline.domain.request import Operation
 from cutline_webhook.guarding import MOST_BYTES
 from cutline_webhook.proposing import MOST_LIVE, MOST_STORED
@@ -71,6 +72,29 @@ def test_a_proposal_that_cannot_be_meant_names_its_field(tree: Tree, problem: st
     with pytest.raises(BadObject) as refused:
         stamped(cluster(), "remediationproposals", make.AGENT, tree)
     assert refused.value.field == problem
+
+
+def many_lines(*groups: str) -> Policies:
+    """Three policies that draw between them a line for each of these groups."""
+    drawn = [
+        make.make_line(f"line-{number}", requirement=make.make_requirement(groups=[group], line=f"line-{number}"))
+        for number, group in enumerate(groups)
+    ]
+    return make.make_policies(*(make.make_policy(*drawn[part::3], name=f"policy-{part}") for part in range(3)))
+
+
+def test_lines_that_ask_the_same_are_pinned_once_under_the_first_name() -> None:
+    tree = stamped(cluster(), "remediationproposals", make.AGENT, by_hand(), many_lines(*["sre"] * 40, *["dba"] * 60))
+    pinned = [(one["line"], one["from"][0]["userGroup"]) for one in tree["spec"]["requirement"]]
+    assert pinned == [("line-0", "sre"), ("line-40", "dba")]
+
+
+def test_more_demands_than_a_proposal_can_hold_are_refused_by_their_count() -> None:
+    groups = [f"team-{number}" for number in range(64)]
+    tree = stamped(cluster(), "remediationproposals", make.AGENT, by_hand(), many_lines(*groups, *groups))
+    assert len(tree["spec"]["requirement"]) == 64
+    with pytest.raises(BadObject, match=r"spec\.requirement: .* 65 "):
+        stamped(cluster(), "remediationproposals", make.AGENT, by_hand(), many_lines(*groups, "one-more"))
 
 
 def test_what_the_proposer_may_not_read_is_not_rendered_for_him() -> None:

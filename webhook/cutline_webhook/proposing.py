@@ -15,6 +15,7 @@ from cutline.api.proposals import emergency_of, limits_of
 from cutline.api.settings import InstallationSettings
 from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.change import Change, change_from_canonical
+from cutline.domain.distinct import MOST_DEMANDS, distinct
 from cutline.domain.effect import Action, Effect, gating_actions
 from cutline.domain.errors import BadObject
 from cutline.domain.exempt import is_part_of_kubernetes
@@ -235,11 +236,17 @@ def _parameters(spec: Fields) -> Parameters:
 def _requirement(
     judged: Sequence[tuple[Change, World]], entries: Sequence[SignedChange], policies: Policies
 ) -> tuple[Requirement, ...]:
-    demanded = {
+    demanded = distinct(
         line.requirement
         for (change, world), entry in zip(judged, entries, strict=True)
         for line in lines_of(change, entry.effects, world, policies)
-    }
+    )
     if not demanded:
         raise BadObject("spec.target", "no policy draws a line here: this needs no signature, just do it")
-    return tuple(sorted(demanded, key=lambda requirement: requirement.name))
+    if len(demanded) > MOST_DEMANDS:
+        raise BadObject(
+            "spec.requirement",
+            f"would hold the {len(demanded)} different demands of the lines that this crosses, and has room for"
+            f" {MOST_DEMANDS}; let more lines ask for the same approvals",
+        )
+    return demanded

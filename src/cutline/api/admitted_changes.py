@@ -7,6 +7,7 @@ from cutline.api.proposals import API_VERSION
 from cutline.api.users import stamp_of, user_from_stamp
 from cutline.domain.change import Change, Verb, change_from_canonical
 from cutline.domain.claim import Claim
+from cutline.domain.distinct import MOST_DEMANDS, distinct
 from cutline.domain.evaluate import requirements_of
 from cutline.domain.live import Live, World
 from cutline.domain.request import Request
@@ -41,6 +42,7 @@ def admitted_change(
     if covering is None or change is None:
         raise ValueError("only a signed change can be recorded")
     proposal = covering.proposal
+    demanded = distinct(requirements_of(proposal, verdict.lines))
     spec: dict[str, Any] = {
         "proposal": {
             "namespace": proposal.namespace,
@@ -66,7 +68,8 @@ def admitted_change(
             for one in covering.counted
         ],
         "signedBy": ", ".join(one.by.username for one in covering.counted),
-        "requirement": [dict(one.as_tree()) for one in requirements_of(proposal, verdict.lines)],
+        # All of it was met; more than a record can hold must not keep a signed change from happening.
+        "requirement": [dict(one.as_tree()) for one in demanded[:MOST_DEMANDS]],
         "undo": undo_of(change, world.live),
         "caller": "Verified" if caller_is_verified else "Unverified",
     }
