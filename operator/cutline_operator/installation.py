@@ -97,9 +97,8 @@ class Installation:
             is_settled = kept.standing.status is Status.SETTLED
             await self._settle(notes, _UNANSWERED if is_settled else kept.standing)
             return False
-        if not progress.has_starter_policy:
-            await self._make_starter_policy()
-        await notes.save(replace(notes.progress, was_configured=True, has_starter_policy=True))
+        has_starter_policy = progress.has_starter_policy or await self._make_starter_policy()
+        await notes.save(replace(notes.progress, was_configured=True, has_starter_policy=has_starter_policy))
         await self._settle(notes, kept.standing if connection == wanted else _TRUSTED_ON)
         return True
 
@@ -120,16 +119,20 @@ class Installation:
             return None
         return Owner(wanted.api_version, wanted.kind, wanted.name, str(tree["metadata"]["uid"]))
 
-    async def _make_starter_policy(self) -> None:
-        """Make it, unless one of that name is there: then somebody was faster, and it is theirs."""
+    async def _make_starter_policy(self) -> bool:
+        """Make it, unless one of that name is there: then somebody was faster, and it is theirs.
+
+        False where none is wanted: an upgrade may want one later.
+        """
         tree = starter_policy(self._settings.starter_policy)
         if tree is None:
-            return
+            return False
         try:
             await self._client.create(POLICIES, tree)
         except AlreadyExists:
-            return
+            return True
         _log.info("starter policy %s created", tree["metadata"]["name"])
+        return True
 
 
 def _ref_of_kind(api_version: str, kind: str) -> ResourceRef:

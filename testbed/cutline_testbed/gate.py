@@ -15,7 +15,7 @@ GATE_PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfiguratio
 NOTES_PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/cutline-operator-state"
 # The operator first proves the webhook's TLS, then writes the configuration.
 STANDS_WITHIN_S = 120.0
-STANDS = "the operator had configured the gate and made the starter policy"
+STANDS = "the operator had configured the gate and made the starter policy, if one is wanted"
 
 
 def gate_stands(api: KubeApi) -> bool:
@@ -30,5 +30,5 @@ def is_configured(configuration: dict[str, Any] | None) -> bool:
 
 
 def is_complete(notes: dict[str, Any] | None) -> bool:
-    """The operator's notes say that the starter policy was made, or that none is wanted."""
-    return "starterPolicy" in ((notes or {}).get("data") or {})
+    """The operator's notes say that all is configured: it notes so once the starter policy was made, if one is wanted."""
+    return "configured" in ((notes or {}).get("data") or {})

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cutline.api.settings import Endpoint, InstallationSettings, StarterPolicy, load_settings
+from cutline.api.settings import Endpoint, InstallationSettings, load_settings
 from cutline.domain.errors import BadObject
 from cutline_operator.certificate_keeper import Standing, Status
 from cutline_operator.certificates import KeyPair, issue, make_authority
@@ -19,7 +19,6 @@ from cutline_operator.listener import Listener
 from cutline_operator.metrics import Metrics
 from cutline_operator.owner import Owner
 from cutline_operator.probe import ProbeResult, probe
-from cutline_operator.starter_policy import starter_policy
 from cutline_operator.webhook_address import WebhookAddress, address_of
 
 OWNER = Owner("rbac.authorization.k8s.io/v1", "ClusterRole", "cutline-operator", "uid-1")
@@ -44,13 +43,6 @@ def test_remembers_what_was_done_for_this_installation_alone() -> None:
     assert progress_of(stored, OWNER) == done
     assert progress_of(stored, Owner("v1", "ClusterRole", "cutline-operator", "uid-2")) == Progress()
     assert progress_of(None, OWNER) == Progress()
-
-
-def test_the_starter_policy_is_made_only_where_it_is_wanted() -> None:
-    assert starter_policy(StarterPolicy(False, "production", {})) is None
-    tree = starter_policy(StarterPolicy(True, "production", {"lines": []}))
-    assert tree is not None
-    assert (tree["metadata"]["name"], tree["spec"]) == ("production", {"lines": []})
 
 
 def test_the_address_is_the_url_or_the_service() -> None:

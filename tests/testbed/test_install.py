@@ -42,11 +42,12 @@ def test_the_gate_is_configured_when_every_webhook_can_be_trusted(
     [
         (None, False),
         ({}, False),
-        ({"data": {"configured": "done"}}, False),
-        ({"data": {"starterPolicy": "done"}}, True),
+        ({"data": {"certificates": "Rotating"}}, False),
+        ({"data": {"configured": "done"}}, True),
+        ({"data": {"configured": "done", "starterPolicy": "done"}}, True),
     ],
 )
-def test_an_installation_is_complete_when_the_operator_has_noted_the_starter_policy(
+def test_an_installation_is_complete_when_the_operator_has_noted_that_all_is_configured(
     notes: dict[str, Any] | None, complete: bool
 ) -> None:
     assert is_complete(notes) is complete
