@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from cutline.api.settings import InstallationSettings, Retention
+from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
 from cutline.domain.evaluate import requirements_of
 from cutline.domain.lifecycle import ClaimState, Standing, is_reviewed, standing_of
 from cutline.domain.snapshot import Candidate, Settings
@@ -34,6 +35,9 @@ from cutline_operator.statuses import patch_of, rfc3339, told
 _log = logging.getLogger(__name__)
 
 _POLICY_PERIOD: Final = timedelta(minutes=1)
+# The webhook lets no admitted change go before its proposal could have admitted nothing more, wherever that is now.
+# By its own clock, which may be a little behind ours.
+_WEIGHS_FOR: Final = MAX_DECIDE_WITHIN + MAX_VALID_FOR + timedelta(seconds=5)
 
 
 class Worker:
@@ -147,7 +151,7 @@ class Worker:
         if not is_final(record.claim, record.state, now):
             await self._settle(record, now)
             return next_look(record.claim, now)
-        leaves_at = record.claim.created + self._retention.admitted_changes
+        leaves_at = record.claim.created + max(self._retention.admitted_changes, _WEIGHS_FOR)
         if now < leaves_at:
             return leaves_at
         if record.claim.proposal_uid in self._index.proposals:
