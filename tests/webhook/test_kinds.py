@@ -14,7 +14,7 @@ from cutline_webhook.guarding import MOST_BYTES
 from cutline_webhook.refusal import Refused
 from tests import builders as make
 from tests import wire
-from tests.webhook.own_kinds import EVERYBODY, OPERATOR, check, request, stored
+from tests.webhook.own_kinds import EVERYBODY, OPERATOR, by_hand, check, request, stamped, stored
 from tests.webhook.test_gate import cluster, signed_cluster
 
 
@@ -62,6 +62,39 @@ def test_a_policy_that_cannot_be_meant_is_refused_at_apply() -> None:
         asked = make.make_request(operation, kind=POLICY, old={}, new=wire.make_policy_tree(lines=[]))
         with pytest.raises(BadObject):
             check(cluster(), asked)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ("text", "spec"),
+        (["text"], "spec"),
+        ({"changes": "text"}, "spec.changes"),
+        ({"changes": ["text"]}, "spec.changes[0]"),
+        ({"changes": [None]}, "spec.changes[0].canonical"),
+        ({"target": "text"}, "spec.target"),
+        ({"drain": {}, "scaleDown": "text"}, "spec.scaleDown"),
+        ({"emergency": "text"}, "spec.emergency"),
+    ],
+)
+def test_a_proposal_of_another_shape_is_refused_by_its_field(spec: Any, field: str) -> None:
+    """As if the definition did not refuse it before."""
+    whole = {**by_hand()["spec"], **spec} if isinstance(spec, dict) else spec
+    with pytest.raises(BadObject) as refused:
+        stamped(cluster(), "remediationproposals", make.AGENT, {**by_hand(), "spec": whole})
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("spec", ["text", ["text"], 1])
+@pytest.mark.parametrize("plural", [*stored(), "reversibilitypolicies"])
+def test_an_object_of_another_shape_is_refused_by_its_field(plural: str, spec: Any) -> None:
+    tree = {"metadata": {"name": "odd", "namespace": wire.SHOP}, "spec": spec}
+    asked = request(plural, Operation.CREATE, make.ALICE, new=tree)
+    with pytest.raises(BadObject, match="spec: must be an object"):
+        check(signed_cluster(), asked)
+    if plural == "signoffs":
+        with pytest.raises(BadObject, match="spec: must be an object"):
+            stamped(signed_cluster(), plural, make.ALICE, tree)
 
 
 @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.UPDATE])

@@ -281,7 +281,7 @@ def _sizes(tree: JsonObject) -> dict[str, int]:
     return {
         f"{part}.{key}": len(json.dumps(value, ensure_ascii=False).encode())
         for part in ("metadata", "spec")
-        for key, value in (tree.get(part) or {}).items()
+        for key, value in Fields(tree).tree(part).items()
     }
 
 

@@ -45,7 +45,7 @@ class Stamper:
     async def stamp(self, request: Request) -> JsonPatch:
         """What the gate adds to the object; raises `Refused` or `BadObject` for what its author can mend."""
         tree = request.object or {}
-        spec = tree.get("spec") or {}
+        spec = Fields(tree).tree("spec")
         _refuse_stamps(spec, _GATES_OWN.get(request.resource, ()))
         name = Fields(tree.get("metadata"), "metadata").text("name", "")
         if not name:
@@ -79,7 +79,9 @@ def _refuse_stamps(spec: JsonObject, keys: Iterable[str]) -> None:
 
 
 def _refuse_rendered(spec: JsonObject) -> None:
+    # What is no list of objects has no keys, and is refused by its name.
+    Fields(spec, "spec").children("changes")
     for index, entry in enumerate(spec.get("changes") or ()):
-        extra = sorted(set(entry) - {"canonical"})
+        extra = sorted(set(entry or ()) - {"canonical"})
         if extra:
             raise Refused(f"spec.changes[{index}].{extra[0]}: is written by the gate alone; bring only canonical")
