@@ -95,6 +95,8 @@ class Index:
         self.policies: dict[str, JsonObject] = {}
         self._signoffs: dict[str, dict[str, Signoff]] = {}
         self._claims: dict[str, set[str]] = {}
+        # Which proposal a sign-off is about, by its own uid: what tells of its end may tell nothing else.
+        self._about: dict[str, str] = {}
 
     def put(self, kind: Kind, tree: JsonObject) -> Iterable[Key]:
         """Take an object as it is now; answers what has to be looked at again."""
@@ -123,11 +125,9 @@ class Index:
                 self.proposals.pop(uid, None)
                 return (Key(Topic.PROPOSAL, uid), Key(Topic.ORPHANS, uid))
             case Kind.SIGNOFF:
-                touched = [about for about, signoffs in self._signoffs.items() if signoffs.pop(uid, None)]
-                return tuple(Key(Topic.PROPOSAL, about) for about in touched)
+                return self._remove_signoff(uid)
             case Kind.ADMITTED_CHANGE:
-                record = self.admitted.pop(name, None)
-                return () if record is None else (Key(Topic.PROPOSAL, record.claim.proposal_uid),)
+                return self._remove_admitted(name)
             case Kind.POLICY:
                 self.policies.pop(name, None)
                 return (Key(Topic.POLICIES), *self._all_proposals())
@@ -163,7 +163,7 @@ class Index:
         record = self.proposals.get(uid)
         if record is None:
             return None
-        claims = tuple(self.admitted[name].claim for name in sorted(self._claims.get(uid, ())) if name in self.admitted)
+        claims = tuple(used.claim for used in self.uses_of(uid))
         return Candidate(record.proposal, self.signoffs_about(uid), claims)
 
     def signoffs_about(self, uid: str) -> tuple[Signoff, ...]:
@@ -172,7 +172,7 @@ class Index:
 
     def uses_of(self, uid: str) -> tuple[AdmittedRecord, ...]:
         """The admitted changes of a proposal, by name."""
-        return tuple(self.admitted[name] for name in sorted(self._claims.get(uid, ())) if name in self.admitted)
+        return tuple(self.admitted[name] for name in sorted(self._claims.get(uid, ())))
 
     def policies_now(self) -> Policies:
         """All policies, as the domain reads them."""
@@ -187,15 +187,39 @@ class Index:
     def _put_signoff(self, tree: JsonObject) -> Iterable[Key]:
         signoff = signoff_of(tree)
         about = signoff.proposal_uid
+        self._remove_signoff(signoff.uid)
         self._signoffs.setdefault(about, {})[signoff.uid] = signoff
+        self._about[signoff.uid] = about
         topic = Topic.PROPOSAL if about in self.proposals else Topic.ORPHANS
         return (Key(topic, about),)
 
     def _put_admitted(self, tree: JsonObject) -> Iterable[Key]:
         claim = claim_of(tree)
+        self._remove_admitted(claim.name)
         self.admitted[claim.name] = AdmittedRecord(claim, str(tree["metadata"]["uid"]), tree.get("status") or {})
         self._claims.setdefault(claim.proposal_uid, set()).add(claim.name)
         return (Key(Topic.ADMITTED_CHANGE, claim.name), Key(Topic.PROPOSAL, claim.proposal_uid))
+
+    def _remove_signoff(self, uid: str) -> Iterable[Key]:
+        about = self._about.pop(uid, None)
+        if about is None:
+            return ()
+        signoffs = self._signoffs[about]
+        del signoffs[uid]
+        if not signoffs:
+            del self._signoffs[about]
+        return (Key(Topic.PROPOSAL, about),)
+
+    def _remove_admitted(self, name: str) -> Iterable[Key]:
+        record = self.admitted.pop(name, None)
+        if record is None:
+            return ()
+        about = record.claim.proposal_uid
+        claims = self._claims[about]
+        claims.discard(name)
+        if not claims:
+            del self._claims[about]
+        return (Key(Topic.PROPOSAL, about),)
 
     def _all_proposals(self) -> Iterator[Key]:
         return (Key(Topic.PROPOSAL, uid) for uid in self.proposals)

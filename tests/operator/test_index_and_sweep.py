@@ -121,6 +121,30 @@ def test_signoffs_outlive_their_proposal_as_orphans() -> None:
     assert len(index.signoffs_about(PROPOSAL.uid)) == 1
 
 
+def test_what_is_gone_leaves_nothing_behind() -> None:
+    index = filled()
+    # A list that lacks it knows of it no more than its uid and name.
+    assert ABOUT_PROPOSAL in tuple(index.remove(Kind.SIGNOFF, {"metadata": {"name": "one", "uid": "one-uid"}}))
+    assert ABOUT_PROPOSAL in tuple(index.remove(Kind.ADMITTED_CHANGE, admitted_tree()))
+    index.remove(Kind.PROPOSAL, proposal_tree())
+    index.remove(Kind.POLICY, policy_tree())
+    assert {name: kept for name, kept in vars(index).items() if kept} == {}
+    # Told again, as a watch may.
+    assert tuple(index.remove(Kind.SIGNOFF, signoff_tree())) == ()
+    assert tuple(index.remove(Kind.ADMITTED_CHANGE, admitted_tree())) == ()
+
+
+def test_a_claim_that_was_written_anew_belongs_to_its_new_proposal_alone() -> None:
+    index = filled()
+    again = admitted_tree()
+    again["spec"]["proposal"]["uid"] = "another"
+    index.put(Kind.ADMITTED_CHANGE, again)
+    assert index.uses_of(PROPOSAL.uid) == ()
+    assert [use.claim.name for use in index.uses_of("another")] == ["claim"]
+    index.remove(Kind.ADMITTED_CHANGE, again)
+    assert index.uses_of("another") == ()
+
+
 def test_a_list_drops_what_a_watch_failed_to_tell() -> None:
     index = filled()
     before = index.names_of(Kind.SIGNOFF)
