@@ -30,5 +30,5 @@ def is_configured(configuration: dict[str, Any] | None) -> bool:
 
 
 def is_complete(notes: dict[str, Any] | None) -> bool:
-    """The operator's notes say that all is configured: it notes so once the starter policy was made, if one is wanted."""
+    """The operator's notes say that all is configured, which they do once a starter policy that is wanted was made."""
     return "configured" in ((notes or {}).get("data") or {})

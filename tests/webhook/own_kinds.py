@@ -57,9 +57,7 @@ def parts(world: ClusterInMemory, policies: Policies | None = None) -> tuple[Sta
     return stamper, Guard(settings(), reader, reviewer, world.clock)
 
 
-def stamped(
-    world: ClusterInMemory, plural: str, user: User, tree: Tree, policies: Policies | None = None
-) -> Tree:
+def stamped(world: ClusterInMemory, plural: str, user: User, tree: Tree, policies: Policies | None = None) -> Tree:
     """The object as the mutating webhook leaves it."""
     stamper, _ = parts(world, policies)
     (step,) = asyncio.run(stamper.stamp(request(plural, Operation.CREATE, user, new=tree)))

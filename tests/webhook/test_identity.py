@@ -79,6 +79,17 @@ def test_a_secret_that_is_gone_or_damaged_leaves_what_is_served_and_is_no_reason
         assert STALE not in unready(client, identity)
 
 
+def test_a_secret_of_a_shape_that_nobody_thought_of_does_not_end_the_watch_over_it() -> None:
+    async def scenario() -> None:
+        identity = identity_of(Secrets({"data": ["odd"]}))
+        following = asyncio.create_task(identity.run())
+        assert await asyncio.wait({following}, timeout=0.05) == (set(), {following})
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
 def test_who_cannot_ask_what_to_serve_is_not_ready() -> None:
     client = Secrets(Unavailable(503, "Unavailable", "nobody there"))
     identity = identity_of(client)

@@ -60,6 +60,9 @@ class ServingIdentity:
                 await self._read()
             except (KubeError, BadCertificate, KeyError, binascii.Error, UnicodeDecodeError) as error:
                 _log.warning("secret %s cannot be used: %s", SECRET_NAME, error)
+            except Exception:
+                # A defect of ours. Going on keeps the process observable, and leaves what is served as it is.
+                _log.exception("following secret %s failed", SECRET_NAME)
             await asyncio.sleep(_POLL_SECONDS if self.is_complete else _FIRST_POLL_SECONDS)
 
     async def _read(self) -> None:

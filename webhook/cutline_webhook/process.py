@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from cutline.api.settings import InstallationSettings
@@ -33,8 +33,15 @@ _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 10.0  # the API server gives up a review after five
 
 
+class EndedByItself(RuntimeError):
+    """A part that must not end before the process has ended."""
+
+
 async def serve(settings: InstallationSettings, listen: ListenAddress, metrics_listen: ListenAddress) -> None:
-    """Run until SIGTERM or SIGINT, then answer what is in flight and return."""
+    """Run until SIGTERM or SIGINT, then answer what is in flight and return.
+
+    Where a part ends that must not, the same follows, and then `EndedByItself` is raised.
+    """
     allow_open_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -61,7 +68,7 @@ async def _serve(
     app, drafter = _app(client, settings, identity, policies, readiness, metrics)
     server = Server(app.handle, context, refuse_early=app.refuse_early)
     probe_server = Server(probes(metrics, readiness.unready), None, Limits(body_bytes=0))
-    async with _background(identity.run(), policies.run(), drafter.run()):
+    async with background(stopping.set, identity=identity.run(), policies=policies.run(), drafter=drafter.run()):
         await probe_server.start(metrics_listen.host, metrics_listen.port)
         port = await server.start(listen.host, listen.port)
         _log.info("listening", extra={"host": listen.host, "port": port})
@@ -99,11 +106,16 @@ def _app(
 
 
 @contextlib.asynccontextmanager
-async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run `work` beside a block, and end it with the block."""
-    tasks = [asyncio.create_task(one) for one in work]
+async def background(stop: Callable[[], None], **work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` beside a block, and end it with the block. What ends before has failed: it calls `stop`."""
+    tasks = [asyncio.create_task(one, name=name) for name, one in work.items()]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop())
     try:
         yield
+        for task in tasks:
+            if task.done():
+                raise EndedByItself(f"{task.get_name()} ended by itself") from task.exception()
     finally:
         for task in tasks:
             task.cancel()

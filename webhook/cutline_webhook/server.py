@@ -173,8 +173,11 @@ class Server:
         while True:
             await asyncio.sleep(self._interval())
             now = loop.time()
-            for connection in tuple(self._connections):
-                connection.expire(now)
+            try:
+                for connection in tuple(self._connections):
+                    connection.expire(now)
+            except Exception:
+                _log.exception("a pass over the connections failed")
             if self._displaced:
                 _log.warning("closed %d connections that nothing was posted on, to make room", self._displaced)
                 self._displaced = 0
