@@ -1,7 +1,7 @@
 """What people and monitoring are told about the certificates: ends, problems, replacements."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from cutline_operator.certificate_reading import Serving, signers_in
@@ -13,18 +13,30 @@ from cutline_operator.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
-# Every way of renewal that we know begins when a third of the life is left.
-_LATE: Final = 0.8
+# Where nothing else is set, the operator's own certificates and cert-manager's are replaced when this much of their
+# life is left; of those that people bring nothing is known.
+_LAST_THIRD: Final = 1 / 3
+# How much of what is left when a renewal is due may pass before anybody has to look.
+_PATIENCE: Final = 0.4
 
 
 class CertificateNotices:
     """Tells each thing once: what is looked at every few seconds is mostly as it was."""
 
-    def __init__(self, recorder: EventRecorder, metrics: Metrics, namespace: str, source_secret: str) -> None:
+    def __init__(
+        self,
+        recorder: EventRecorder,
+        metrics: Metrics,
+        namespace: str,
+        source_secret: str,
+        renew_before: timedelta | None = None,
+    ) -> None:
+        """`renew_before` is how long before its end a certificate is replaced, where that is known to be set."""
         self._recorder = recorder
         self._metrics = metrics
         self._namespace = namespace
         self._source_secret = source_secret
+        self._renew_before = renew_before
         self._trouble = OnChange(_log)
         self._expiring = OnChange(_log)
         self._served = ""
@@ -59,8 +71,7 @@ class CertificateNotices:
             note = f"the webhook's certificate was replaced; the new one ends {end:%F %T} UTC"
             await self._record(about, EventType.NORMAL, EventReason.CERTIFICATE_REPLACED, note, serving.fingerprint)
         self._served = serving.fingerprint
-        start = serving.leaf.not_valid_before_utc
-        if now < start + (end - start) * _LATE:
+        if now < late_from(serving.leaf.not_valid_before_utc, end, self._renew_before):
             self._expiring.clear()
             return
         note = f"the webhook's certificate ends {end:%F %T} UTC and was not replaced yet; after that the API server"
@@ -76,3 +87,13 @@ class CertificateNotices:
     def _regarding(self, secret: str) -> Regarding:
         """By name alone: it may not exist, which is then what is told."""
         return Regarding("v1", "Secret", self._namespace, secret, "")
+
+
+def late_from(start: datetime, end: datetime, renew_before: timedelta | None) -> datetime:
+    """From when a certificate that was not replaced yet is late: its renewal was due, and then some.
+
+    One that lives no longer than `renew_before` is replaced like those for which nothing is set.
+    """
+    life = end - start
+    left = renew_before if renew_before is not None and renew_before < life else life * _LAST_THIRD
+    return end - left * (1 - _PATIENCE)

@@ -112,7 +112,7 @@ def _keeper(
     else:
         source = GivenCertificate(store, wanted.secret, wanted.ca_bundle, address.host)
     patience = Patience(wanted.announce_for, wanted.trust_former_for)
-    notices = CertificateNotices(recorder, metrics, settings.namespace, source.secret_name())
+    notices = CertificateNotices(recorder, metrics, settings.namespace, source.secret_name(), wanted.renew_before)
     return CertificateKeeper(store, source, patience, notices, utc_now)
 
 

@@ -135,6 +135,7 @@ def test_an_installation_may_add_identities_but_takes_none_away() -> None:
         ({"webhookServiceAccount": 7}, "webhookServiceAccount"),
         ({"humans": {"userGroups": "sre"}}, "humans.userGroups"),
         ({"exempt": [{"username": "x", "operation": "PATCH", "resource": "pods"}]}, "exempt[0].operation"),
+        ({"exempt": [{"username": "x", "operation": "CONNECT", "resource": "pods"}]}, "exempt[0].operation"),
         ({"exempt": [{"username": "x", "operation": "DELETE"}]}, "exempt[0].resource"),
         ({"retention": {"finishedProposals": "soon"}}, "retention.finishedProposals"),
         ({"owner": {}}, "owner.apiVersion"),
@@ -145,6 +146,17 @@ def test_settings_that_cannot_be_meant_name_their_key(changes: dict[str, Any], f
     with pytest.raises(BadObject) as refused:
         load_settings(settings_text(**changes))
     assert refused.value.field == field
+
+
+def test_who_replaces_a_certificate_when_is_known_of_cert_manager_alone() -> None:
+    def renew_before(**certificates: str) -> timedelta | None:
+        return load_settings(
+            settings_text(certificates={"renewBefore": "360h", **certificates})
+        ).certificates.renew_before
+
+    assert renew_before(**{"from": "CertManager", "secretName": "issued"}) == timedelta(days=15)
+    assert renew_before(**{"from": "Secret", "secretName": "mine"}) is None
+    assert renew_before() is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just text", "a: [", "\tx: 1"])

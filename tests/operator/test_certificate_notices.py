@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
+from cutline_operator.certificate_notices import late_from
 from cutline_operator.certificates import SERVING_LIFETIME, make_authority
+from tests.builders import NOW
 from tests.operator.rotating import TLS, World
 from tests.operator.test_rotation import brought, given
 
@@ -48,6 +52,27 @@ def test_a_near_end_is_told_every_day() -> None:
         world.now += timedelta(days=1)
         world.seconds(3)
         assert warnings() == day
+
+
+DAYS_90 = timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("renew_before", "late_after"),
+    [
+        (None, timedelta(days=72)),
+        (timedelta(days=30), timedelta(days=72)),
+        # Renewed at 83 % of its life, it is not late at 80 %.
+        (timedelta(days=15), timedelta(days=81)),
+        (timedelta(days=60), timedelta(days=54)),
+        # It lives no longer than that, and cert-manager falls back upon a third of its life.
+        (DAYS_90, timedelta(days=72)),
+    ],
+)
+def test_a_certificate_is_late_some_time_after_its_renewal_was_due(
+    renew_before: timedelta | None, late_after: timedelta
+) -> None:
+    assert late_from(NOW, NOW + DAYS_90, renew_before) == NOW + late_after
 
 
 def test_a_replacement_is_told_once() -> None:

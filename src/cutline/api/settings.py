@@ -10,11 +10,15 @@ from enum import StrEnum
 import yaml
 
 from cutline.api.fields import Fields
+from cutline.api.requirements import optional_duration
 from cutline.domain.duration import parse_duration
 from cutline.domain.errors import BadObject
 from cutline.domain.exempt import BUILT_IN, ExemptIdentity, additional
+from cutline.domain.request import Operation
 from cutline.domain.tree import JsonObject
 from cutline.domain.user import HumanPredicate, service_account
+
+_EXEMPTIBLE = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class CertificateSettings:
 
     `secret` names the Secret that holds it, empty where the operator makes it. `ca_bundle` (PEM), where it
     is not empty, stands for that Secret's ca.crt. `announce_for` is what API servers are given to learn of
-    a new authority, `trust_former_for` what replicas are given to serve a new certificate.
+    a new authority, `trust_former_for` what replicas are given to serve a new certificate. `renew_before` is how
+    long before its end cert-manager replaces it, None where somebody else does or nobody says.
     """
 
     origin: CertificateOrigin
@@ -80,6 +85,7 @@ class CertificateSettings:
     ca_bundle: str
     announce_for: timedelta
     trust_former_for: timedelta
+    renew_before: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +133,10 @@ def _exempt(fields: Fields) -> ExemptIdentity:
     keys = ("username", "operation", "resource")
     row = {key: fields.text(key) for key in keys}
     row |= {key: fields.text(key, "") for key in ("group", "subresource")}
-    try:
-        return additional(row)
-    except ValueError:
-        raise BadObject(fields.path("operation"), "must be CREATE, UPDATE or DELETE") from None
+    # Nothing of the gate is asked about a CONNECT: such a row could only look as if it let something through.
+    if row["operation"] not in _EXEMPTIBLE:
+        raise BadObject(fields.path("operation"), "must be CREATE, UPDATE or DELETE")
+    return additional(row)
 
 
 def _endpoint(fields: Fields) -> Endpoint:
@@ -176,4 +182,5 @@ def _certificates(fields: Fields) -> CertificateSettings:
         ca_bundle=fields.text("caBundle", ""),
         announce_for=period("announceFor", "1m"),
         trust_former_for=period("trustFormerFor", "5m"),
+        renew_before=optional_duration(fields, "renewBefore") if origin is CertificateOrigin.CERT_MANAGER else None,
     )
