@@ -9,6 +9,7 @@ from cutline.api.policies import policy_of
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import NODE
 from cutline.domain.policy import Policy
+from cutline.domain.recognised import gates_nothing, unrecognised
 from cutline.domain.tree import JsonObject
 from cutline_operator.statuses import Condition, Truth, conditions_as_trees
 
@@ -42,6 +43,9 @@ def policy_status(tree: JsonObject, selectable: Selectable, now: datetime) -> di
 
 
 def _ready(policy: Policy, namespaces: int) -> Condition:
+    idle = "".join(f"; {text}" for text in unrecognised(policy))
+    if gates_nothing(policy):
+        return Condition("Ready", Truth.FALSE, "NothingRecognised", f"it gates nothing{idle}")
     if not namespaces and not policy.cluster:
-        return Condition("Ready", Truth.TRUE, "SelectsNothing", "in force, but it selects no namespace so far")
-    return Condition("Ready", Truth.TRUE, "InForce", f"in force with enforcement {policy.enforcement.value}")
+        return Condition("Ready", Truth.TRUE, "SelectsNothing", f"in force, but it selects no namespace so far{idle}")
+    return Condition("Ready", Truth.TRUE, "InForce", f"in force with enforcement {policy.enforcement.value}{idle}")

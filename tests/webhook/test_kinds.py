@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cutline.domain.effect import Action
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import POLICY
 from cutline.domain.request import Operation
@@ -108,6 +109,25 @@ def test_a_policy_that_selects_nothing_is_warned_of(operation: Operation) -> Non
     assert "selects no namespace so far" in warning
     assert not warnings(namespaces=nowhere, cluster=["Nodes"])
     assert not warnings(namespaces={"matchLabels": {"cutline.dev/line": "production"}})
+
+
+@pytest.mark.parametrize("operation", [Operation.CREATE, Operation.UPDATE])
+def test_what_of_a_policy_is_not_recognised_yet_is_warned_of(operation: Operation) -> None:
+    def warnings(**spec: Any) -> Collection[str]:
+        asked = make.make_request(operation, kind=POLICY, old={}, new=wire.make_policy_tree(**spec))
+        return check(cluster(), asked)
+
+    every = [action.value for action in Action if action is not Action.LOOSENING]
+    assert not warnings(lines=[wire.make_line_tree(actions=every)])
+    (warning,) = warnings(lines=[wire.make_line_tree(), wire.make_line_tree("ends", actions=["Delete"])])
+    assert warning.startswith("policy production: Delete not recognised")
+    assert "line ends" in warning
+    namespaces = wire.make_policy_tree()["spec"]["where"]["namespaces"]
+    (warning,) = warnings(where={"namespaces": namespaces, "cluster": ["PersistentVolumes"]})
+    assert "where.cluster: no change of PersistentVolumes" in warning
+    many = [wire.make_line_tree(f"line-{'x' * 50}-{number}", actions=["Delete"]) for number in range(32)]
+    (warning,) = warnings(lines=[wire.make_line_tree(), *many[1:]])
+    assert len(warning) == 256
 
 
 @pytest.mark.parametrize("plural", sorted(stored()))

@@ -22,8 +22,10 @@ from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
 from cutline.domain.kind import POLICY
 from cutline.domain.policy import SCOPE_LABEL, Policy
 from cutline.domain.proposal import Proposal
+from cutline.domain.recognised import unrecognised
 from cutline.domain.request import Operation, Request
 from cutline.domain.signoff import Decision, Signoff, standing
+from cutline.domain.text import visible_beginning
 from cutline.domain.tree import JsonObject
 from cutline.kube.access import AccessReviewer, SigningVerb, signing
 from cutline.kube.errors import KubeError, NotFound
@@ -44,6 +46,7 @@ _PART_OF_CUTLINE = (
     ": part of Cutline's own installation, which only those may change who may delete the"
     " ValidatingWebhookConfiguration cutline-gate; ask whoever runs helm upgrade here"
 )
+_LONGEST_WARNING = 256  # characters; the API server cuts off what is longer where there are many
 _BOUND_METADATA = ("ownerReferences", "finalizers")
 # Of one object. Decisions list proposals whole, and the API server allows 256 KiB of annotations alone, and about
 # as much again for each field manager of theirs. What people can judge, 64 KiB of changes, is stored as about 200.
@@ -100,7 +103,14 @@ class Guard:
                 raise Refused(f"{request.resource} are written by Cutline's webhook alone")
 
     async def _policy_warnings(self, policy: Policy) -> Collection[str]:
-        """That it selects nothing is no error: its namespaces may be labelled tomorrow."""
+        """Neither that nothing of it is recognised is an error, nor that it selects nothing: both may come."""
+        idle = (f"policy {policy.name}: {text}" for text in unrecognised(policy))
+        return (
+            *(visible_beginning(text, _LONGEST_WARNING) for text in idle),
+            *await self._warnings_of_selection(policy),
+        )
+
+    async def _warnings_of_selection(self, policy: Policy) -> Collection[str]:
         if policy.cluster:
             return ()
         try:
