@@ -140,6 +140,7 @@ def test_an_update_without_an_object_is_not_a_change() -> None:
         ({"gracePeriodSeconds": 0}, End(0)),
         ({"gracePeriodSeconds": 5, "propagationPolicy": "Background"}, End(5, "Background")),
         ({"propagationPolicy": None, "gracePeriodSeconds": None}, End()),
+        ({"gracePeriodSeconds": -7}, End(1)),
     ],
 )
 def test_an_eviction_ends_its_pod_as_its_body_says(options: Any, end: End) -> None:
@@ -244,7 +245,9 @@ def test_a_text_that_is_not_exactly_a_change_is_refused(mangle: Any) -> None:
 
 # Accepted into a proposal that nobody has to sign, they would stop every removal of the same pod:
 # a grace of 5 and one of "5" cannot be compared.
-@pytest.mark.parametrize("end", ['{"gracePeriodSeconds":"5"}', '{"gracePeriodSeconds":[]}', '{"propagation":7}'])
+@pytest.mark.parametrize(
+    "end", ['{"gracePeriodSeconds":"5"}', '{"gracePeriodSeconds":-5}', '{"gracePeriodSeconds":[]}', '{"propagation":7}']
+)
 def test_an_end_that_is_no_end_is_refused(end: str) -> None:
     text = make.make_change(make.make_live(POD), verb=Verb.EVICT, end=End(5)).canonical
     with pytest.raises(BadObject):

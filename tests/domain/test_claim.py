@@ -135,15 +135,19 @@ def test_every_attempt_to_remove_one_pod_is_one_use(first: Any, again: Any, seco
 
 
 @pytest.mark.parametrize(
-    ("first", "again"),
+    ("first", "again", "why"),
     [
-        ((Verb.EVICT, None), (Verb.DELETE, None)),
-        ((Verb.EVICT, None), (Verb.EVICT, 0)),
-        ((Verb.DELETE, 10), (Verb.DELETE, 5)),
+        (
+            (Verb.EVICT, None),
+            (Verb.DELETE, None),
+            "was used as an eviction; a delete passes by disruption budgets",
+        ),
+        ((Verb.EVICT, None), (Verb.EVICT, 0), "was used with 30s of grace, not 0s"),
+        ((Verb.DELETE, 10), (Verb.DELETE, 5), "was used with 10s of grace, not 5s"),
     ],
 )
-def test_a_harsher_attempt_is_another_use(first: Any, again: Any) -> None:
-    assert spent(claimed(removal(*first), pod()), removal(*again), pod())
+def test_a_harsher_attempt_is_another_use(first: Any, again: Any, why: str) -> None:
+    assert spent(claimed(removal(*first), pod()), removal(*again), pod()) == why
 
 
 def test_the_pod_that_took_the_name_is_another() -> None:

@@ -1,13 +1,12 @@
 """PodRemoval: a bound pod is evicted or deleted, no harsher than signed."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutline.domain.actions.pod_removal import is_harsher
+from cutline.domain.actions.pod_removal import why_harsher_than_signed, why_harsher_than_used
 from cutline.domain.change import Change, End, Verb
 from cutline.domain.covering import uncovered
 from cutline.domain.effect import Action, Effect, gating_actions
@@ -219,7 +218,8 @@ def test_drain_and_restart_both_gate_it() -> None:
     ],
 )
 def test_what_is_harsher(signed: tuple[Verb, int | None], requested: tuple[Verb, int | None], harsher: bool) -> None:
-    assert bool(is_harsher(removal(*requested), removal(*signed), 30)) is harsher
+    assert bool(why_harsher_than_signed(removal(*requested), removal(*signed), 30)) is harsher
+    assert bool(why_harsher_than_used(removal(*requested), removal(*signed), 30)) is harsher
     found = uncovered(removal(*signed), removal(*requested), {Effect.POD_REMOVAL}, UNNARROWED, world_of())
     assert bool(list(found)) is harsher
 
@@ -271,8 +271,3 @@ def test_a_restart_by_hand_is_the_delete_of_the_pod() -> None:
 def test_nothing_but_a_running_pod_can_be_restarted_by_hand(world: World) -> None:
     with pytest.raises(BadObject):
         render(Action.RESTART, Parameters(), world)
-
-
-# The API server reads a negative grace as one second: zero, which was not signed, is harsher.
-def test_a_negative_grace_is_one_second() -> None:
-    assert is_harsher(removal(DELETE, 0), replace(removal(DELETE), end=End(-1)), 30)

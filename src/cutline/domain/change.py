@@ -35,7 +35,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How an object ends: seconds of grace and propagation, where the request says."""
+    """How an object ends: seconds of grace, never below zero, and propagation, where the request says."""
 
     grace_seconds: int | None = None
     propagation: str = ""

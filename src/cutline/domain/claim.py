@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cutline.domain.actions.pod_removal import is_harsher
+from cutline.domain.actions.pod_removal import why_harsher_than_used
 from cutline.domain.change import Change
 from cutline.domain.live import Live
 from cutline.domain.user import User
@@ -58,7 +58,7 @@ def why_spent(claim: Claim, change: Change, actor: User, live: Live, now: dateti
     if claim.change.target != change.target:
         return "was used on another object"
     if change.removes_pod:
-        return is_harsher(change, claim.change, live.grace_seconds)
+        return why_harsher_than_used(change, claim.change, live.grace_seconds)
     if claim.change.digest != change.digest:
         return "was used for another change"
     if _is_unmoved(claim, change, live):

@@ -70,25 +70,37 @@ def _shortens_a_stay(field: Field) -> bool:
     return kept[: len(before)] != before
 
 
-def is_harsher(requested: Change, signed: Change, default_grace_seconds: int) -> str:
+def why_harsher_than_signed(requested: Change, signed: Change, default_grace_seconds: int) -> str:
     """Why the requested removal is harsher than the signed one, or the empty string."""
-    if requested.verb is Verb.DELETE and signed.verb is Verb.EVICT:
+    if _passes_by_budgets(requested, signed):
         return "an eviction was signed, and a delete passes by disruption budgets"
-    asked, given = (_grace(end, default_grace_seconds) for end in (requested.end, signed.end))
-    if asked < given:
-        return f"{given}s of grace were signed, not {asked}s"
-    return ""
+    asked, given = _graces(requested, signed, default_grace_seconds)
+    return f"{given}s of grace were signed, not {asked}s" if asked < given else ""
+
+
+def why_harsher_than_used(requested: Change, used: Change, default_grace_seconds: int) -> str:
+    """Why the requested removal is harsher than the one that was let through, or the empty string."""
+    if _passes_by_budgets(requested, used):
+        return "was used as an eviction; a delete passes by disruption budgets"
+    asked, given = _graces(requested, used, default_grace_seconds)
+    return f"was used with {given}s of grace, not {asked}s" if asked < given else ""
+
+
+def _passes_by_budgets(requested: Change, gentle: Change) -> bool:
+    return requested.verb is Verb.DELETE and gentle.verb is Verb.EVICT
+
+
+def _graces(requested: Change, gentle: Change, default_seconds: int) -> tuple[int, int]:
+    return _grace(requested.end, default_seconds), _grace(gentle.end, default_seconds)
 
 
 def _grace(end: End | None, default_seconds: int) -> int:
-    """The seconds a pod really gets; the API server reads a negative grace as one second."""
-    if end is None or end.grace_seconds is None:
-        return default_seconds
-    return 1 if end.grace_seconds < 0 else end.grace_seconds
+    """The seconds a pod really gets."""
+    return default_seconds if end is None or end.grace_seconds is None else end.grace_seconds
 
 
 def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
-    reason = is_harsher(requested, signed, world.live.grace_seconds) if requested.removes_pod else ""
+    reason = why_harsher_than_signed(requested, signed, world.live.grace_seconds) if requested.removes_pod else ""
     if reason:
         yield reason
     pod = f"{requested.target.namespace}/{requested.target.name}"
