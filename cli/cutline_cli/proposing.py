@@ -1,14 +1,17 @@
 """Creating a proposal, and telling its author what happens next."""
 
 import argparse
+from collections.abc import Mapping
 
 from cutline.api.proposals import proposal_of
 from cutline.domain.errors import BadObject
+from cutline.domain.proposal import Proposal
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import NAMESPACES, PROPOSALS
 from cutline_cli.exits import CliError
-from cutline_cli.manifests import JsonObject
+from cutline_cli.manifests import JsonObject, proposal
 from cutline_cli.rehearsal.kubectl import KubectlCommand
+from cutline_cli.rehearsal.outcome import Wanted
 from cutline_cli.rendering.times import moment
 from cutline_cli.session import Session
 
@@ -54,6 +57,21 @@ async def namespace_for_change(session: Session, target_namespace: str) -> str:
     return session.system_namespace if is_ending else target_namespace
 
 
+async def manifest_of_command(
+    arguments: argparse.Namespace, session: Session, wanted: Wanted, emergency: Mapping[str, str] | None = None
+) -> JsonObject:
+    """The proposal of what a rehearsed command needs to have signed."""
+    return proposal(
+        arguments,
+        action=wanted.action,
+        target=wanted.target,
+        namespace=await namespace_for_change(session, wanted.namespace),
+        parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
+        changes=wanted.changes,
+        emergency=emergency,
+    )
+
+
 async def create(session: Session, manifest: JsonObject) -> JsonObject:
     """Create the proposal as it is; raises what the API server or the gate says against it."""
     return await session.client.create(PROPOSALS, manifest, str(manifest["metadata"]["namespace"]))
@@ -72,19 +90,24 @@ def report(session: Session, tree: JsonObject) -> None:
     if session.wants_json:
         session.console.show_json(tree)
         return
+    made = completed(tree)
+    target = f"{made.target.kind.lower()}/{made.target.name}"
+    say = session.console.say
+    say(f"proposed {made.name} in {made.namespace}: {made.action.value} of {target}")
+    for entry in made.changes[:3]:
+        say(f"  change:  {entry.summary or entry.change.target}")
+    if len(made.changes) > 3:
+        say(f"           and {len(made.changes) - 3} more")
+    say(f"  digest:  {made.digest}")
+    for requirement in made.requirement:
+        say(f"  needs:   {requirement.describe()}")
+    say(f"  until:   {moment(made.decide_by)}")
+    say(f"  next:    kubectl cutline wait {made.name} -n {made.namespace} --for Approved")
+
+
+def completed(tree: JsonObject) -> Proposal:
+    """A proposal as it was stored; raises where the gate was not there to complete it."""
     try:
-        proposal = proposal_of(tree)
+        return proposal_of(tree)
     except BadObject as error:
         raise CliError(f"the proposal was stored, but the gate has not completed it: {error}") from error
-    target = f"{proposal.target.kind.lower()}/{proposal.target.name}"
-    say = session.console.say
-    say(f"proposed {proposal.name} in {proposal.namespace}: {proposal.action.value} of {target}")
-    for entry in proposal.changes[:3]:
-        say(f"  change:  {entry.summary or entry.change.target}")
-    if len(proposal.changes) > 3:
-        say(f"           and {len(proposal.changes) - 3} more")
-    say(f"  digest:  {proposal.digest}")
-    for requirement in proposal.requirement:
-        say(f"  needs:   {requirement.describe()}")
-    say(f"  until:   {moment(proposal.decide_by)}")
-    say(f"  next:    kubectl cutline wait {proposal.name} -n {proposal.namespace} --for Approved")

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from cutline.api.admitted_changes import admitted_change, claim_of, undo_of
 from cutline.api.policies import policies_of, policy_of
-from cutline.api.proposals import proposal_of
+from cutline.api.proposals import end_of, proposal_of
 from cutline.api.signoffs import signoff_of
 from cutline.domain.change import Change, Verb
 from cutline.domain.decide import decide
 from cutline.domain.difference import Field, apply
+from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.effect import Action
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import DEPLOYMENT, POD
@@ -143,6 +144,12 @@ def test_a_proposal_reads_as_it_was_stamped(proposal: Any) -> None:
     read = proposal_of(json.loads(json.dumps(proposal_tree(proposal))))
     assert read == proposal
     assert read.digest == read.stored_digest == proposal.digest
+
+
+@given(proposals)
+def test_the_end_of_a_stored_proposal_is_the_proposals(proposal: Any) -> None:
+    latest = proposal.decide_by + MAX_VALID_FOR
+    assert end_of(proposal_tree(proposal)) == proposal.ends == latest
 
 
 @given(

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cutline.domain.change import change_from_canonical
+from cutline.domain.duration import parse_duration
 from cutline.domain.live import World
 from cutline.domain.policy import Policies
 from cutline.domain.proposal import Emergency
@@ -117,6 +118,7 @@ class PlayedApiServer:
             created=datetime.now(UTC).replace(microsecond=0),
             proposer=self.user,
             changes=tuple(signed_change(change, World(live(), revisions=()), Policies()) for change in changes),
+            valid_for=parse_duration(spec.get("validFor", "15m"), "spec.validFor"),
             emergency=Emergency(emergency["reason"], emergency["ticket"]) if emergency else None,
         )
         return tree_of(made, spec["why"])

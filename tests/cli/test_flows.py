@@ -153,6 +153,15 @@ def test_an_emergency_proposes_and_then_runs_the_command(
     assert only_proposal(server).startswith("emergency-checkout-")
 
 
+@pytest.mark.parametrize(("valid_for", "lasts"), [("5m", "5m"), ("30m", "15m")])
+def test_an_emergency_is_announced_for_as_long_as_the_gate_keeps_it_open(
+    server: PlayedApiServer, kubectl: str, capfd: pytest.CaptureFixture[str], valid_for: str, lasts: str
+) -> None:
+    words = ["--reason", "orders are lost", "--ticket", "INC-1", "--valid-for", valid_for]
+    assert main(["emergency", *words, "--", kubectl, "scale", "x", "--replicas=2"]) == ExitCode.OK
+    assert f"For {lasts} from its start exactly this change passes, once." in capfd.readouterr().out
+
+
 def test_an_emergency_for_programs_is_json_and_nothing_else(
     server: PlayedApiServer, kubectl: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,11 +4,17 @@ import argparse
 import asyncio
 import os
 
-from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
+from cutline.domain.duration import format_duration
+from cutline.domain.proposal import Proposal
 from cutline_cli.command import AfterDashes, Command
 from cutline_cli.exits import CliError, ExitCode, UsageError
-from cutline_cli.manifests import proposal
-from cutline_cli.proposing import add_common_flags, create, namespace_for_change, say_that_nothing_is_needed
+from cutline_cli.proposing import (
+    add_common_flags,
+    completed,
+    create,
+    manifest_of_command,
+    say_that_nothing_is_needed,
+)
 from cutline_cli.rehearsal.outcome import Wanted
 from cutline_cli.rehearsal.wanted import Plan, namespace_flag, plan_of
 from cutline_cli.rendering.lines import Line, Tone
@@ -33,29 +39,21 @@ async def _run(arguments: argparse.Namespace, session: Session) -> ExitCode:
         say_that_nothing_is_needed(session, plan.command, "no emergency was called")
         await _run_for_real(session, plan)
         return ExitCode.OK
-    name, namespace = await _call(arguments, session, plan.wanted)
+    called = await _call(arguments, session, plan.wanted)
     try:
         await _run_for_real(session, plan)
     finally:
         # Whatever became of the command: the door is open, and people have to know.
-        _tell_loudly(session, name, namespace)
+        _tell_loudly(session, called)
     return ExitCode.OK
 
 
-async def _call(arguments: argparse.Namespace, session: Session, wanted: Wanted) -> tuple[str, str]:
-    manifest = proposal(
-        arguments,
-        action=wanted.action,
-        target=wanted.target,
-        namespace=await namespace_for_change(session, wanted.namespace),
-        parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
-        changes=wanted.changes,
-        emergency={"reason": arguments.reason, "ticket": arguments.ticket},
-    )
-    tree = await create(session, manifest)
+async def _call(arguments: argparse.Namespace, session: Session, wanted: Wanted) -> Proposal:
+    emergency = {"reason": arguments.reason, "ticket": arguments.ticket}
+    tree = await create(session, await manifest_of_command(arguments, session, wanted, emergency))
     if session.wants_json:
         session.console.show_json(tree)
-    return str(tree["metadata"]["name"]), str(tree["metadata"]["namespace"])
+    return completed(tree)
 
 
 async def _run_for_real(session: Session, plan: Plan) -> None:
@@ -81,13 +79,13 @@ async def _run_for_real(session: Session, plan: Plan) -> None:
         raise CliError(f"`{plan.command}` ended with exit code {process.returncode}")
 
 
-def _tell_loudly(session: Session, name: str, namespace: str) -> None:
-    span = format_duration(EMERGENCY_VALID_FOR)
+def _tell_loudly(session: Session, called: Proposal) -> None:
+    span = format_duration(called.emergency_life)
     lines = (
-        f"EMERGENCY {name} in {namespace}: called by you alone, nobody else has signed.",
+        f"EMERGENCY {called.name} in {called.namespace}: called by you alone, nobody else has signed.",
         f"For {span} from its start exactly this change passes, once. Then it is over.",
         "It stays open until somebody else has reviewed it; they begin with:",
-        f"  kubectl cutline show {name} -n {namespace}",
+        f"  kubectl cutline show {called.name} -n {called.namespace}",
     )
     if session.wants_json:
         session.console.note("\n".join(lines))
@@ -100,8 +98,8 @@ COMMAND = Command(
     summary="run a command at once, without a second person, for others to review",
     description=(
         "Call an emergency and run a command. It is rehearsed first, so that exactly its change passes and nothing\n"
-        "else. You need the verb `emergency` on actions.cutline.dev, a reason and a ticket. It lasts 15 minutes,\n"
-        "everybody is told, and somebody else has to review it."
+        "else. You need the verb `emergency` on actions.cutline.dev, a reason and a ticket. It lasts 15 minutes\n"
+        "or what --valid-for says, if that is less; everybody is told, and somebody else has to review it."
     ),
     examples=(
         (

@@ -11,8 +11,8 @@ from cutline_cli.manifests import JsonObject, proposal
 from cutline_cli.proposing import (
     add_common_flags,
     create,
+    manifest_of_command,
     namespace_for,
-    namespace_for_change,
     report,
     say_that_nothing_is_needed,
 )
@@ -96,14 +96,7 @@ async def _of_command(arguments: argparse.Namespace, session: Session) -> JsonOb
     if wanted is None:
         say_that_nothing_is_needed(session, plan.command, "nothing was proposed, run it as it is")
         return None
-    return proposal(
-        arguments,
-        action=wanted.action,
-        target=wanted.target,
-        namespace=await namespace_for_change(session, wanted.namespace),
-        parameters={} if wanted.changes else {wanted.action.value.lower(): {}},
-        changes=wanted.changes,
-    )
+    return await manifest_of_command(arguments, session, wanted)
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
+from cutline.domain.duration import format_duration
 from cutline.domain.effect import Action
 from cutline.domain.lifecycle import Phase, Standing
 from cutline.domain.proposal import Proposal
@@ -185,7 +185,7 @@ def _signatures(view: View) -> Iterator[Line]:
 def _limits(view: View) -> str:
     proposal, standing, now = view.record.proposal, view.standing, view.now
     if proposal.emergency is not None:
-        end = proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for)
+        end = proposal.emergency_ends
         return f"passes until {moment(end)} ({left(end, now)}), once"
     if standing.valid_until is not None:
         return f"may be used until {moment(standing.valid_until)} ({left(standing.valid_until, now)})"

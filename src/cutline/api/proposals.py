@@ -18,7 +18,7 @@ from cutline.domain.duration import (
 )
 from cutline.domain.effect import Action, Effect
 from cutline.domain.errors import BadObject
-from cutline.domain.proposal import Emergency, Proposal, SignedChange
+from cutline.domain.proposal import Emergency, Proposal, SignedChange, ends_at
 from cutline.domain.target import Target
 from cutline.domain.tree import JsonObject
 from cutline.domain.user import User
@@ -58,12 +58,12 @@ def proposer_of(tree: JsonObject) -> User:
 
 
 def end_of(tree: JsonObject) -> datetime:
-    """The last moment at which a stored proposal can admit anything: by an approval that comes last and lasts longest.
+    """The last moment at which a stored proposal can admit anything (`Proposal.ends`).
 
     Cheap, unlike `proposal_of`: whoever lists proposals finds many that are over, and large.
     """
     created = Fields(tree.get("metadata"), "metadata").time("creationTimestamp")
-    return created + limits_of(Fields(tree.get("spec"), "spec")).decide_within + MAX_VALID_FOR
+    return ends_at(created, limits_of(Fields(tree.get("spec"), "spec")).decide_within)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from cutline.domain import claim as claims
 from cutline.domain.change import Change
 from cutline.domain.covering import uncovered
-from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
+from cutline.domain.duration import format_duration
 from cutline.domain.effect import Action, Effect
 from cutline.domain.effects import baseline_of
 from cutline.domain.exempt import is_part_of_kubernetes
@@ -135,9 +135,8 @@ def _signatures(
     if proposal.emergency is not None:
         if not humans.accepts(proposal.proposer):
             yield Finding(Objection.WRONG_ACTOR, "only a human can call an emergency")
-        life = min(EMERGENCY_VALID_FOR, proposal.valid_for)
-        if now > proposal.created + life:
-            yield Finding(Objection.EMERGENCY_OVER, f"its {format_duration(life)} are over")
+        if now > proposal.emergency_ends:
+            yield Finding(Objection.EMERGENCY_OVER, f"its {format_duration(proposal.emergency_life)} are over")
         return
     missing = missing_approvals(requirement, counted)
     if not missing and counted.counted:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import reduce
 
-from cutline.domain.duration import EMERGENCY_VALID_FOR, MAX_VALID_FOR
+from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.evaluate import counted_approvals, missing_approvals
 from cutline.domain.requirement import Requirement
 from cutline.domain.signoff import Approvals, Decision, Signoff, objections
@@ -204,7 +204,7 @@ def valid_until(
     """
     proposal = candidate.proposal
     if proposal.emergency is not None:
-        end = proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for)
+        end = proposal.emergency_ends
         return end if now <= end and settings.humans.accepts(proposal.proposer) else None
 
     def is_met(moment: datetime) -> bool:

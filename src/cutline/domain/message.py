@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from cutline.domain.change import Verb
-from cutline.domain.duration import EMERGENCY_VALID_FOR, format_duration
+from cutline.domain.duration import format_duration
 from cutline.domain.effect import Effect
 from cutline.domain.kind import Role
 from cutline.domain.render import action_of, headline_of
@@ -82,7 +82,7 @@ def _about(duration: timedelta) -> str:
 def _time_left(evaluation: Evaluation, now: datetime) -> timedelta:
     proposal = evaluation.proposal
     if proposal.emergency is not None:
-        return proposal.created + min(EMERGENCY_VALID_FOR, proposal.valid_for) - now
+        return proposal.emergency_ends - now
     if not evaluation.counted:
         return proposal.decide_by - now
     return min(signoff.created for signoff in evaluation.counted) + evaluation.valid_for - now

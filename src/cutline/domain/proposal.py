@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cutline.domain.change import Change
+from cutline.domain.duration import EMERGENCY_VALID_FOR, MAX_VALID_FOR
 from cutline.domain.effect import Action, Effect
 from cutline.domain.requirement import Requirement
 from cutline.domain.target import Target
@@ -16,6 +17,11 @@ from cutline.domain.tree import JsonObject, canonical, digest_text
 from cutline.domain.user import User
 
 MAX_RENDERED_BYTES = 64 * 1024  # of all changes of one proposal together
+
+
+def ends_at(created: datetime, decide_within: timedelta) -> datetime:
+    """The last moment at which such a proposal can admit anything: by an approval that comes last and lasts longest."""
+    return created + decide_within + MAX_VALID_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +106,19 @@ class Proposal:
         return self.created + self.decide_within
 
     @property
-    def effects(self) -> frozenset[Effect]:
-        """Every effect that signing this proposal signs."""
-        return frozenset(effect for entry in self.changes for effect in entry.effects)
+    def emergency_life(self) -> timedelta:
+        """How long it may be used unsigned, should it be an emergency."""
+        return min(EMERGENCY_VALID_FOR, self.valid_for)
+
+    @property
+    def emergency_ends(self) -> datetime:
+        """The last moment at which it may be used unsigned, should it be an emergency."""
+        return self.created + self.emergency_life
+
+    @property
+    def ends(self) -> datetime:
+        """The last moment at which it can admit anything, whoever may sign it yet."""
+        return ends_at(self.created, self.decide_within)
 
     @property
     def key(self) -> str:
