@@ -1,4 +1,4 @@
-"""Waiting until a proposal stands where somebody wants it, or can no longer get there.
+"""Waiting until a proposal stands where somebody wants it, or cannot get there as things stand.
 
 Watches say when to look again; what is seen is worked out from the objects each time.
 With the operator down an approval is therefore noticed all the same.
@@ -26,15 +26,15 @@ _LATER = {
     Phase.APPROVED: frozenset({Phase.USED, Phase.COMPLETED}),
     Phase.USED: frozenset({Phase.COMPLETED}),
 }
-# Phases from which nothing but a new proposal leads to an approval; a rejection can be
-# taken back by its author, but whoever waits had better be told of it.
+# Phases that lead to no approval as things stand. Whoever rejected or revoked can take that back, and a
+# target may return to what was signed; but whoever waits had better be told.
 _ENDED = frozenset({Phase.REJECTED, Phase.EXPIRED, Phase.STALE, Phase.REVOKED, Phase.USED, Phase.COMPLETED})
 
 
 async def wait_for(session: Session, name: str, wanted: Phase, limit: timedelta) -> tuple[Phase, str]:
     """Until the proposal is in the phase `wanted`, or past it; that phase, and how far it is signed.
 
-    Raises `Refused` once it cannot get there any more, `TimedOut` after `limit`.
+    Raises `Refused` once it cannot get there as things stand, `TimedOut` after `limit`.
     """
     last = "not been seen yet"
     try:
@@ -52,7 +52,7 @@ async def wait_for(session: Session, name: str, wanted: Phase, limit: timedelta)
                 if is_there(phase, wanted):
                     return phase, signed
                 if not may_come(phase, wanted):
-                    raise Refused(f"{name} is {phase.value} and will not become {wanted.value}{_why(standing)}")
+                    raise Refused(f"{name} is {phase.value}, so waiting for {wanted.value} ends here{_why(standing)}")
                 await _until(changed)
                 record = await _look(session, name)
     except TimeoutError:
@@ -65,7 +65,7 @@ def is_there(phase: Phase, wanted: Phase) -> bool:
 
 
 def may_come(phase: Phase, wanted: Phase) -> bool:
-    """Whether a proposal in `phase` can still get to `wanted`."""
+    """Whether a proposal in `phase` can get to `wanted`, as things stand."""
     if phase is Phase.USED:
         return wanted in (Phase.COMPLETED, Phase.REJECTED, Phase.REVOKED)
     return phase not in _ENDED

@@ -116,7 +116,8 @@ def test_a_rejection_ends_the_waiting(server: PlayedApiServer, capsys: pytest.Ca
     server.user = SAM
     assert main(["reject", "fewer", "--reason", "not at noon", "--yes"]) == ExitCode.OK
     assert main(["wait", "fewer", "--timeout", "30s"]) == ExitCode.REFUSED
-    assert "Reject by sam (not at noon)" in capsys.readouterr().err
+    told = "fewer is Rejected, so waiting for Approved ends here: Reject by sam (not at noon)"
+    assert told in capsys.readouterr().err
 
 
 def test_nothing_is_signed_unseen(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,7 +132,7 @@ def test_who_waits_in_vain_is_told_why(cluster: Cluster) -> None:
     cluster.sign("alice", name, ns, "Reject").must_pass()
     rejected = _cutline(cluster, "agent", "wait", name, "-n", ns)
     assert rejected.code == ExitCode.REFUSED
-    assert "is Rejected and will not become Approved: Reject by alice (looked at the change)" in rejected.output
+    assert "is Rejected, so waiting for Approved ends here: Reject by alice (looked at the change)" in rejected.output
     assert _cutline(cluster, "agent", "wait", "nobodys", "-n", ns).code == ExitCode.NOT_FOUND
 
 

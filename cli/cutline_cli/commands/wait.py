@@ -42,8 +42,8 @@ COMMAND = Command(
     name="wait",
     summary="wait until a proposal is approved or used",
     description=(
-        "Wait until a proposal is in a phase, or past it. Ends at once, with exit code 4, when it can no longer\n"
-        "get there, and with 5 when the time is over. Approval is worked out from the sign-offs themselves."
+        "Wait until a proposal is in a phase, or past it. Ends at once, with exit code 4, when it cannot get\n"
+        "there as things stand, and with 5 when the time is over. Approval is worked out from the sign-offs themselves."
     ),
     examples=(
         ("act once it is signed", "kubectl cutline wait rollback-checkout-7k2xq -n shop && kubectl rollout undo …"),
