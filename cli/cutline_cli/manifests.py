@@ -6,10 +6,11 @@ to add. Pure: flags in, objects out.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from cutline.api.proposals import API_VERSION, KIND
-from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR, parse_duration
+from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR, format_duration, parse_duration
 from cutline.domain.effect import Action
 from cutline.domain.errors import BadObject
 from cutline.domain.signoff import Decision
@@ -77,12 +78,12 @@ def proposal(
     }
     if changes:
         spec["changes"] = [{"canonical": text} for text in changes]
-    for key, value, longest in (
-        ("decideWithin", arguments.decide_within, MAX_DECIDE_WITHIN),
-        ("validFor", arguments.valid_for, MAX_VALID_FOR),
+    for key, flag, value, longest in (
+        ("decideWithin", "--decide-within", arguments.decide_within, MAX_DECIDE_WITHIN),
+        ("validFor", "--valid-for", arguments.valid_for, MAX_VALID_FOR),
     ):
         if value:
-            spec[key] = checked_duration(value, f"spec.{key}", longest.total_seconds())
+            spec[key] = checked_duration(value, flag, longest)
     if emergency:
         spec["emergency"] = dict(emergency)
     name = arguments.name or proposal_name("emergency" if emergency else action.value, target.name)
@@ -94,14 +95,14 @@ def proposal(
     }
 
 
-def checked_duration(text: str, field: str, longest_seconds: float) -> str:
-    """`text` as it is, once it is known to be a duration of at most so many seconds."""
+def checked_duration(text: str, flag: str, longest: timedelta) -> str:
+    """`text` as it is, once it is known to be a duration of at most `longest`."""
     try:
-        seconds = parse_duration(text, field).total_seconds()
+        duration = parse_duration(text, flag)
     except BadObject as error:
         raise UsageError(str(error)) from error
-    if seconds > longest_seconds:
-        raise UsageError(f"{field}: {text} is too long; at most {longest_seconds / 60:g}m")
+    if duration > longest:
+        raise UsageError(f"{flag}: {text} is too long; at most {format_duration(longest)}")
     return text
 
 

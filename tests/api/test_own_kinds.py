@@ -192,6 +192,13 @@ def test_a_proposal_that_the_gate_did_not_stamp_is_refused(edit: Edit, field: st
     assert refused.value.field == field
 
 
+def test_a_time_that_is_too_long_is_refused_with_the_longest() -> None:
+    tree = proposal_tree()
+    tree["spec"]["decideWithin"] = "25h"
+    with pytest.raises(BadObject, match=r"^spec\.decideWithin: must be at most 24h$"):
+        proposal_of(tree)
+
+
 @pytest.mark.parametrize(
     "edit",
     [

@@ -107,6 +107,20 @@ def test_a_proposal_by_name_is_what_a_person_would_write() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--decide-within", "25h"], "--decide-within: 25h is too long; at most 24h"),
+        (["--valid-for", "31m"], "--valid-for: 31m is too long; at most 30m"),
+        (["--valid-for", "soon"], "--valid-for: 'soon' is not a duration; write it like 15m, 90s or 1h30m"),
+    ],
+)
+def test_a_time_that_does_not_do_is_told_by_its_flag(words: list[str], told: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        propose("rollback", "deploy/checkout", "--summary", "5xx", *words)
+    assert str(refused.value) == told
+
+
 def test_cluster_scoped_targets_are_proposed_beside_cutline() -> None:
     tree = propose("drain", "node-1", "--summary", "disk errors")
     assert tree["metadata"]["namespace"] == "cutline-system"  # type: ignore[index] # an object

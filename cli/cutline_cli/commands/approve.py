@@ -42,7 +42,7 @@ def narrowing(arguments: argparse.Namespace) -> dict[str, Any]:
                 raise UsageError(f"--pod {pod!r}: write NAMESPACE/NAME, for example shop/checkout-0")
         narrow["pods"] = sorted(set(arguments.pod))
     if arguments.valid_for:
-        narrow["validFor"] = checked_duration(arguments.valid_for, "--valid-for", MAX_VALID_FOR.total_seconds())
+        narrow["validFor"] = checked_duration(arguments.valid_for, "--valid-for", MAX_VALID_FOR)
     return narrow
 
 

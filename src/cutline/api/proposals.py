@@ -14,6 +14,7 @@ from cutline.domain.duration import (
     DEFAULT_VALID_FOR,
     MAX_DECIDE_WITHIN,
     MAX_VALID_FOR,
+    format_duration,
     parse_duration,
 )
 from cutline.domain.effect import Action, Effect
@@ -122,5 +123,5 @@ def _signed_change(fields: Fields) -> SignedChange:
 def _limited(spec: Fields, key: str, default: timedelta, longest: timedelta) -> timedelta:
     duration = parse_duration(spec.text(key), spec.path(key)) if key in spec else default
     if duration > longest:
-        raise BadObject(spec.path(key), f"must be at most {int(longest.total_seconds() // 60)}m")
+        raise BadObject(spec.path(key), f"must be at most {format_duration(longest)}")
     return duration
