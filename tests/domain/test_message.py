@@ -75,6 +75,13 @@ def test_a_denial_of_a_pending_proposal_says_who_is_missing() -> None:
     assert "signed by alice, 10m left" in text
 
 
+def test_a_denial_says_how_many_people_it_takes_though_one_of_them_must_be_somebody_special() -> None:
+    demand = make.make_requirement(3, including=[("seniors", 1)])
+    strict = make.make_policies(make.make_policy(make.make_line(requirement=demand)))
+    text = told(make.make_change(), make.signed_snapshot(policies=strict, by=(), requirement=[demand]))
+    assert "  missing: 3 approvals from sre, 1 of them from seniors" in text.splitlines()
+
+
 def test_the_time_left_is_that_of_the_shortest_limit() -> None:
     strict = make.make_policies(
         make.make_policy(make.make_line(requirement=make.make_requirement(2, valid_for=timedelta(minutes=8))))

@@ -162,6 +162,8 @@ def test_the_meet_takes_away_what_either_takes_away(one: Narrowing, other: Narro
 
 # --- what is missing
 
+A_SENIOR = "1 approval from seniors who are in sre"
+
 
 @pytest.mark.parametrize(
     ("requirement", "signers", "missing"),
@@ -172,19 +174,28 @@ def test_the_meet_takes_away_what_either_takes_away(one: Narrowing, other: Narro
         (make.make_requirement(2), [make.ALICE], ("1 approval from sre",)),
         (make.make_requirement(3), [], ("3 approvals from sre",)),
         (make.make_requirement(groups=["sre", "dba"]), [], ("1 approval from dba or sre",)),
-        (make.make_requirement(2, including=[("seniors", 1)]), [make.ALICE, make.BOB], ("1 approval from seniors",)),
+        (make.make_requirement(2, including=[("seniors", 1)]), [make.ALICE, make.BOB], (A_SENIOR,)),
+        # How many people it takes, although one of them has to be a senior.
+        (make.make_requirement(3, including=[("seniors", 1)]), [], ("3 approvals from sre, 1 of them from seniors",)),
+        (
+            make.make_requirement(3, including=[("seniors", 1)]),
+            [make.ALICE],
+            ("2 approvals from sre, 1 of them from seniors",),
+        ),
+        (make.make_requirement(3, including=[("seniors", 1)]), [make.ALICE, make.BOB], (A_SENIOR,)),
+        (make.make_requirement(3, including=[("seniors", 1)]), [make.SAM], ("2 approvals from sre",)),
         (make.make_requirement(2, including=[("seniors", 1)]), [make.SAM], ("1 approval from sre",)),
         (make.make_requirement(2, including=[("seniors", 1)]), [make.SAM, make.BOB], ()),
-        (make.make_requirement(2, including=[("seniors", 2)]), [make.SAM, make.BOB], ("1 approval from seniors",)),
+        (make.make_requirement(2, including=[("seniors", 2)]), [make.SAM, make.BOB], (A_SENIOR,)),
         (
             make.make_requirement(including=[("seniors", 1)]),
             [User("carol", "", ("seniors",))],
-            ("1 approval from seniors",),
+            (A_SENIOR,),
         ),
         (
             make.make_requirement(2, including=[("seniors", 1), ("dba", 2)]),
             [],
-            ("1 approval from seniors", "2 approvals from dba"),
+            ("2 approvals from sre, 1 of them from seniors, 2 of them from dba",),
         ),
     ],
 )

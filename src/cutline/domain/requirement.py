@@ -51,22 +51,28 @@ class Requirement:
 
     def describe(self) -> str:
         """The demand as a person reads it: `2 approvals from sre, 1 of them from seniors`."""
-        text = f"{_approvals(self.approvals)} from {_groups(self.from_groups)}"
-        for part in self.including:
-            text += f", {part.at_least} of them from {part.user_group}"
-        return text
+        return self._wanted(self.approvals, self.including)
 
     def missing(self, signers: Iterable[User]) -> tuple[str, ...]:
-        """What is still wanted after these distinct signers; empty when the demand is met."""
+        """What is still wanted after these distinct signers: always how many people, and of which of them
+        something more is asked. Empty when the demand is met."""
         counted = [signer for signer in signers if self.from_groups & frozenset(signer.groups)]
-        wanted = [
-            f"{_approvals(part.at_least - have)} from {part.user_group}"
+        parts = tuple(
+            Including(part.user_group, part.at_least - have)
             for part in self.including
             if (have := sum(part.user_group in signer.groups for signer in counted)) < part.at_least
-        ]
-        if not wanted and len(counted) < self.approvals:
-            wanted.append(f"{_approvals(self.approvals - len(counted))} from {_groups(self.from_groups)}")
-        return tuple(wanted)
+        )
+        people = max(self.approvals - len(counted), *(part.at_least for part in parts), 0)
+        if not people:
+            return ()
+        if len(parts) == 1 and parts[0].at_least == people:
+            # Of all of them it is asked; they have to be of the groups at large, too.
+            return (f"{_approvals(people)} from {parts[0].user_group} who are in {_groups(self.from_groups)}",)
+        return (self._wanted(people, parts),)
+
+    def _wanted(self, people: int, parts: tuple[Including, ...]) -> str:
+        some = "".join(f", {part.at_least} of them from {part.user_group}" for part in parts)
+        return f"{_approvals(people)} from {_groups(self.from_groups)}{some}"
 
 
 def _approvals(count: int) -> str:
