@@ -267,7 +267,18 @@ def test_a_restart_by_hand_is_the_delete_of_the_pod() -> None:
     assert change == Change(world.live.target, DELETE, end=End(propagation="Background"))
 
 
-@pytest.mark.parametrize("world", [world_of(node=""), world_of(phase="Succeeded"), make.make_world()])
-def test_nothing_but_a_running_pod_can_be_restarted_by_hand(world: World) -> None:
-    with pytest.raises(BadObject):
+@pytest.mark.parametrize(
+    ("world", "told"),
+    [
+        (world_of(node=""), "spec.target: pod/web-1 (shop) is not running; removing it needs no signature"),
+        (world_of(phase="Succeeded"), "spec.target: pod/web-1 (shop) is not running; removing it needs no signature"),
+        (
+            make.make_world(),
+            "spec.target.kind: only a Pod can be restarted, not a Deployment: name one of its pods",
+        ),
+    ],
+)
+def test_nothing_but_a_running_pod_can_be_restarted_by_hand(world: World, told: str) -> None:
+    with pytest.raises(BadObject) as refused:
         render(Action.RESTART, Parameters(), world)
+    assert str(refused.value) == told

@@ -123,6 +123,10 @@ def render_eviction(pod: Live) -> Change:
 
 def render_restart(world: World) -> tuple[Change, ...]:
     """The removal of one pod, which its controller then replaces."""
+    if world.live.kind.role is not Role.POD:
+        raise BadObject(
+            "spec.target.kind", f"only a Pod can be restarted, not a {world.live.kind.kind}: name one of its pods"
+        )
     if not world.live.is_bound_pod:
         raise BadObject("spec.target", f"{world.live.target} is not running; removing it needs no signature")
     return (Change(world.live.target, Verb.DELETE, end=End(propagation="Background")),)
