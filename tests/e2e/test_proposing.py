@@ -200,7 +200,7 @@ def test_people_are_not_asked_to_judge_more_than_they_can_read(cluster: Cluster)
         cluster.kubectl("admin", "patch", "deployment", "checkout", "-n", ns, "-p", patch).must_pass()
         cluster.rolled_out(ns, "deployment/checkout")
     cluster.try_propose("agent", ns, "Rollback", CHECKOUT, rollback={"toRevision": 2}).must_be_refused(
-        "spec.changes: is 78 KiB; people cannot judge more than 64 KiB at once"
+        "spec.changes: is ", " bytes; people cannot judge more than 65536 at once"
     )
     too_long = {"summary": "x" * 1025}
     cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, why=too_long, **scale_down(0)).must_be_refused(

@@ -89,7 +89,7 @@ def verify_bounds(entries: Iterable[SignedChange], action: Action) -> None:
         raise BadObject("spec.action", f"{action.value} is not what the change does, which is {names}")
     size = sum(len(entry.change.canonical.encode()) for entry in entries)
     if size > MAX_RENDERED_BYTES:
-        raise BadObject("spec.changes", f"is {size // 1024} KiB; people cannot judge more than 64 KiB at once")
+        raise BadObject("spec.changes", f"is {size} bytes; people cannot judge more than {MAX_RENDERED_BYTES} at once")
 
 
 def action_of(effects: Iterable[Effect]) -> Action | None:
