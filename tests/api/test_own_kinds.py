@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutline.api.admitted_changes import admitted_change, claim_of, undo_of
+from cutline.api.fields import Fields
 from cutline.api.policies import policies_of, policy_of
-from cutline.api.proposals import end_of, proposal_of
+from cutline.api.proposals import end_of, kind_of_target, proposal_of
 from cutline.api.signoffs import signoff_of
 from cutline.domain.change import Change, Verb
 from cutline.domain.decide import decide
@@ -190,6 +191,16 @@ def test_a_proposal_that_the_gate_did_not_stamp_is_refused(edit: Edit, field: st
     with pytest.raises(BadObject) as refused:
         proposal_of(tree)
     assert refused.value.field == field
+
+
+def test_a_target_that_the_gate_does_not_know_is_refused_with_those_that_it_knows() -> None:
+    with pytest.raises(BadObject) as refused:
+        kind_of_target(Fields({"group": "batch", "kind": "Job", "name": "report"}, "spec.target"))
+    assert str(refused.value) == (
+        "spec.target.kind: kind Job of group batch is not one the gate knows; known are CustomResourceDefinition, "
+        "DaemonSet, Deployment, Namespace, Node, Pod, ReplicaSet, ReversibilityPolicy, StatefulSet"
+    )
+    assert kind_of_target(Fields({"kind": "Pod"})) is POD
 
 
 def test_a_time_that_is_too_long_is_refused_with_the_longest() -> None:

@@ -60,6 +60,7 @@ def test_of_a_change_only_its_text_is_brought(key: str) -> None:
         (by_hand(action="Rollback"), "spec.rollback.toRevision"),
         (by_hand(scaleDown={"replicas": 5}), "spec.scaleDown.replicas"),
         (by_hand(target={"group": "apps", "kind": "Deployment", "name": "nobody"}), "spec.target"),
+        (by_hand(target={"group": "batch", "kind": "Job", "name": "report"}), "spec.target.kind"),
         (by_hand(target={"kind": "Node", "name": "node-1"}, action="Drain"), "metadata.namespace"),
         (by_hand(executor="Operator"), "spec.executor"),
         (by_hand(validFor="31m"), "spec.validFor"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cutline.api.fields import Fields
-from cutline.api.proposals import emergency_of, limits_of
+from cutline.api.proposals import emergency_of, kind_of_target, limits_of
 from cutline.api.settings import InstallationSettings
 from cutline.domain.actions.rollback import REVISIONED
 from cutline.domain.change import Change, change_from_canonical
@@ -19,7 +19,7 @@ from cutline.domain.distinct import MOST_DEMANDS, distinct
 from cutline.domain.effect import Action, Effect, gating_actions
 from cutline.domain.errors import BadObject
 from cutline.domain.exempt import is_part_of_kubernetes
-from cutline.domain.kind import DEPLOYMENT, POD, Kind, kind_named
+from cutline.domain.kind import DEPLOYMENT, POD, Kind
 from cutline.domain.live import Live, World
 from cutline.domain.policy import Policies, lines_of
 from cutline.domain.proposal import Proposal, SignedChange
@@ -65,7 +65,7 @@ class ProposalMaker:
             raise BadObject("spec.executor", "must be Requester")
         if is_part_of_kubernetes(draft.proposer):
             raise BadObject("spec", f"{draft.proposer.username} carries out orders and proposes nothing")
-        kind = _kind_of_target(spec.child("target"))
+        kind = kind_of_target(spec.child("target"))
         self._verify_namespace(draft, kind)
         await self._verify_room(draft, now)
         judged = await self._changes(draft, action, kind)
@@ -219,10 +219,6 @@ def _verify_target(named: Fields, targets: Sequence[Target]) -> None:
     wanted = (named.text("group", ""), named.text("kind"), named.text("name"))
     if all((target.group, target.kind, target.name) != wanted for target in targets):
         raise BadObject("spec.target", f"is not what spec.changes is about, which is {targets[0]}")
-
-
-def _kind_of_target(target: Fields) -> Kind:
-    return kind_named(target.text("group", ""), target.text("kind"))
 
 
 def _parameters(spec: Fields) -> Parameters:

@@ -18,7 +18,8 @@ from cutline.domain.duration import (
     parse_duration,
 )
 from cutline.domain.effect import Action, Effect
-from cutline.domain.errors import BadObject
+from cutline.domain.errors import BadObject, Unrecognised
+from cutline.domain.kind import Kind, kind_named
 from cutline.domain.proposal import Emergency, Proposal, SignedChange, ends_at
 from cutline.domain.target import Target
 from cutline.domain.tree import JsonObject
@@ -51,6 +52,14 @@ def proposal_of(tree: JsonObject) -> Proposal:
         emergency=emergency_of(spec),
         is_terminating="deletionTimestamp" in metadata,
     )
+
+
+def kind_of_target(target: Fields) -> Kind:
+    """The kind of the object that a proposal names as its `target`."""
+    try:
+        return kind_named(target.text("group", ""), target.text("kind"))
+    except Unrecognised as error:
+        raise BadObject(target.path("kind"), str(error)) from None
 
 
 def proposer_of(tree: JsonObject) -> User:

@@ -83,4 +83,7 @@ def kind_named(group: str, kind: str) -> Kind:
     try:
         return _BY_KIND[group, kind]
     except KeyError:
-        raise Unrecognised(f"kind {kind} of group {group or 'core'} is not one the gate knows") from None
+        known = ", ".join(sorted(row.kind for row in KINDS))
+        raise Unrecognised(
+            f"kind {kind} of group {group or 'core'} is not one the gate knows; known are {known}"
+        ) from None
