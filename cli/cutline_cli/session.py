@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cutline.api.settings import load_settings
@@ -15,6 +15,7 @@ from cutline.domain.user import HumanPredicate, User
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import CONFIGMAPS, SELF_SUBJECT_REVIEWS
+from cutline.process.clock import utc_now
 from cutline_cli.console import Console
 from cutline_cli.patience import PatientClient
 
@@ -43,7 +44,7 @@ class Session:
     def now(self) -> datetime:
         """The API server's clock, as far as its answers have shown it; ours otherwise."""
         skew = self.client.clock_skew or 0.0
-        return datetime.now(UTC) - timedelta(seconds=skew)
+        return utc_now() - timedelta(seconds=skew)
 
     async def user(self) -> User:
         """Who we are to the API server."""

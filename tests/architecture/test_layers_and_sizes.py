@@ -100,6 +100,14 @@ def test_the_domain_reads_no_clock(path: Path) -> None:
     assert not called & clocks
 
 
+@pytest.mark.parametrize("path", modules("src", "operator", "webhook", "cli"), ids=named)
+def test_the_date_is_read_in_one_place(path: Path) -> None:
+    asked = any(
+        isinstance(node, ast.Attribute) and ast.unparse(node) == "datetime.now" for node in ast.walk(parsed(path))
+    )
+    assert asked is (path.name == "clock.py" and path.parent.name == "process")
+
+
 @pytest.mark.parametrize("path", modules("src/cutline/domain"), ids=named)
 def test_the_domain_keeps_nothing_between_calls(path: Path) -> None:
     stateful = [node for node in ast.walk(parsed(path)) if isinstance(node, (ast.Global, ast.Nonlocal))]
