@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cutline.domain.narrowing import UNNARROWED, Narrowing, meet_of
 from cutline.domain.requirement import Requirement
-from cutline.domain.signoff import Approvals, Decision, Signoff, approvals, objections, of_proposal, standing
+from cutline.domain.signoff import Approvals, Decision, Signoff, approvals, last_words, objections, of_proposal
 from cutline.domain.user import HumanPredicate, User
 from tests import builders as make
 from tests import strategies as some
@@ -50,11 +50,11 @@ def counted(*signoffs: Signoff, requirement: Iterable[Requirement] = (), now: An
 )
 def test_the_latest_word_stands_and_in_one_second_the_one_against(words: list[Any], last: Decision) -> None:
     for order in permutations([said(decision, minutes) for decision, minutes in words]):
-        assert standing(order)["alice"].decision is last
+        assert last_words(order)["alice"].decision is last
 
 
 def test_people_speak_for_themselves_alone() -> None:
-    now = standing([said(REJECT, 5), said(APPROVE, 1, make.BOB)])
+    now = last_words([said(REJECT, 5), said(APPROVE, 1, make.BOB)])
     assert {author: one.decision for author, one in now.items()} == {"alice": REJECT, "bob": APPROVE}
 
 

@@ -24,7 +24,7 @@ from cutline.domain.policy import SCOPE_LABEL, Policy
 from cutline.domain.proposal import Proposal
 from cutline.domain.recognised import unrecognised
 from cutline.domain.request import Operation, Request
-from cutline.domain.signoff import Decision, Signoff, standing
+from cutline.domain.signoff import Decision, Signoff, last_words
 from cutline.domain.text import visible_beginning
 from cutline.domain.tree import JsonObject
 from cutline.kube.access import AccessReviewer, SigningVerb, signing
@@ -247,7 +247,7 @@ def _check_word(signoff: Signoff, proposal: Proposal, earlier: Collection[Signof
         raise Refused(
             f"spec.digest: is not that of {proposal.name}, which is {proposal.digest}; read it again before you sign"
         )
-    mine = standing(earlier).get(signoff.by.username)
+    mine = last_words(earlier).get(signoff.by.username)
     match signoff.decision:
         case Decision.REVOKE if mine is None or mine.decision is not Decision.APPROVE:
             raise Refused("spec.decision: there is no approval of yours to revoke")

@@ -45,7 +45,7 @@ class Signoff:
     reason: str = ""
 
 
-def standing(signoffs: Iterable[Signoff]) -> Mapping[str, Signoff]:
+def last_words(signoffs: Iterable[Signoff]) -> Mapping[str, Signoff]:
     """What each author's word is now: his latest sign-off, by user name."""
     latest: dict[str, Signoff] = {}
     for signoff in sorted(signoffs, key=_order):
@@ -73,7 +73,7 @@ def of_proposal(proposal: Proposal, signoffs: Iterable[Signoff]) -> tuple[Signof
 
 def objections(signoffs: Iterable[Signoff]) -> tuple[Signoff, ...]:
     """The standing rejections and revocations, by author."""
-    now = standing(signoffs)
+    now = last_words(signoffs)
     return tuple(now[author] for author in sorted(now) if now[author].decision is not Decision.APPROVE)
 
 
@@ -112,7 +112,7 @@ def approvals(
     asked = frozenset(group for one in requirement for group in one.from_groups)
     eligible = tuple(
         signoff
-        for _, signoff in sorted(standing(signoffs).items())
+        for _, signoff in sorted(last_words(signoffs).items())
         if signoff.decision is Decision.APPROVE
         and signoff.digest == proposal.digest
         and humans.accepts(signoff.by)
