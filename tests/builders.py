@@ -71,20 +71,16 @@ def make_live(kind: Kind = DEPLOYMENT, tree: Mapping[str, Any] | None = None) ->
     return live_of(kind, tree)
 
 
-def make_namespace_state(
-    labels: Mapping[str, str] = LINE_LABELS, *, name: str = SHOP, is_terminating: bool = False
-) -> NamespaceState:
+def make_namespace_state(labels: Mapping[str, str] = LINE_LABELS, *, is_terminating: bool = False) -> NamespaceState:
     """The namespace of a target."""
-    return NamespaceState(name, labels, is_terminating)
+    return NamespaceState(labels, is_terminating)
 
 
 def make_revision(
     template: Mapping[str, Any], number: int, *, annotations: Mapping[str, str] | None = None
 ) -> Revision:
     """An earlier (or the present) revision of a workload."""
-    return Revision(
-        f"rs-{number}-uid", f"web-{number}", number, template_content(DEPLOYMENT, template), annotations or {}
-    )
+    return Revision(f"rs-{number}-uid", number, template_content(DEPLOYMENT, template), annotations or {})
 
 
 def make_world(live: Live | None = None, **fields: Any) -> World:

@@ -192,14 +192,11 @@ def worlds(draw: st.DrawFn, kinds: tuple[Kind, ...] = KINDS) -> World:
 
 _namespaces = st.builds(
     NamespaceState,
-    st.just(wire.SHOP),
     st.just(wire.LINE_LABELS) | st.just(wire.LINE_LABELS) | labels,
     st.sampled_from([False, False, False, True]),
 )
 _revisions = st.builds(
-    lambda template, number: Revision(
-        f"rs-{number}", f"web-{number}", number, template_content(DEPLOYMENT, template), {}
-    ),
+    lambda template, number: Revision(f"rs-{number}", number, template_content(DEPLOYMENT, template), {}),
     templates,
     st.integers(1, 4),
 )

@@ -18,11 +18,11 @@ from cutline.domain.target import Target
 from cutline.domain.tree import ABSENT, digest, lookup
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import POLICIES
+from cutline.kube.revisions import REVISION
 from cutline.kube.world import WorldReader
 from cutline_cli.session import Session
 from cutline_cli.standing import Record
 
-_REVISION = "deployment.kubernetes.io/revision"
 _AT_ONCE = 8  # targets that are read at the same time
 
 
@@ -218,7 +218,7 @@ def _ready_word(tree: Mapping[str, Any]) -> str:
 def revision_of(live: Live) -> str:
     """The revision that a Deployment runs now, by which an undo can return to it."""
     annotations = (live.tree.get("metadata") or {}).get("annotations") or {}
-    return str(annotations.get(_REVISION, ""))
+    return str(annotations.get(REVISION, ""))
 
 
 def removed_pods(changes: tuple[Change, ...]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def _live(case: Case, request: Request) -> Live:
 
 def _sign(world: ClusterInMemory, wanted: Tree, request: Request, live: Live, policies: Policies) -> None:
     """A proposal of the case's own actor for exactly this change, signed by those who are named."""
-    namespace = make.make_namespace_state(name=request.namespace) if request.namespace else None
+    namespace = make.make_namespace_state() if request.namespace else None
     entry = make.make_signed_change(change_of(request, live), make.make_world(live, namespace=namespace), policies)
     proposal = make.make_proposal(
         entry,

@@ -93,7 +93,6 @@ class Revision:
     """
 
     uid: str
-    name: str
     number: int
     template: JsonObject
     annotations: Mapping[str, str]
@@ -103,7 +102,6 @@ class Revision:
 class NamespaceState:
     """What a decision needs to know of a target's namespace."""
 
-    name: str
     labels: Mapping[str, str]
     is_terminating: bool
 

@@ -11,18 +11,18 @@ from cutline.domain.live import Revision
 from cutline.domain.normal_form import content_of, template_content
 from cutline.domain.tree import JsonObject
 
-_NUMBER = "deployment.kubernetes.io/revision"
+REVISION = "deployment.kubernetes.io/revision"
+"""The annotation by which a Deployment and its ReplicaSets say which revision they are."""
 _MOST_DIGITS = 18  # Kubernetes counts in 64 bits
 
 
 def replica_set_revision(tree: JsonObject) -> Revision:
     """A Deployment's revision, as one of its ReplicaSets holds it."""
     metadata = tree["metadata"]
-    number = str((metadata.get("annotations") or {}).get(_NUMBER, ""))
+    number = str((metadata.get("annotations") or {}).get(REVISION, ""))
     content = content_of(DEPLOYMENT, tree)
     return Revision(
         uid=metadata["uid"],
-        name=metadata["name"],
         # Anybody may write the annotation; what is no number names no revision.
         number=int(number) if number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS else 0,
         template=template_content(DEPLOYMENT, (tree.get("spec") or {}).get("template") or {}),
@@ -39,7 +39,6 @@ def controller_revision(tree: JsonObject) -> Revision:
     template = _template_of(tree.get("data"))
     return Revision(
         uid=metadata["uid"],
-        name=metadata["name"],
         number=int(tree.get("revision", 0)),
         template=template_content(STATEFUL_SET, {key: value for key, value in template.items() if key != "$patch"}),
         annotations={},

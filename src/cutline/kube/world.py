@@ -80,7 +80,7 @@ class WorldReader:
         """A namespace's labels, and whether it is on its way out."""
         tree = await self._client.get(NAMESPACES, name)
         metadata = tree.get("metadata") or {}
-        return NamespaceState(name, metadata.get("labels") or {}, bool(metadata.get("deletionTimestamp")))
+        return NamespaceState(metadata.get("labels") or {}, bool(metadata.get("deletionTimestamp")))
 
     async def labels_in_scope(self) -> tuple[Mapping[str, str], ...]:
         """The labels of each namespace that policies may select."""
