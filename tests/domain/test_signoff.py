@@ -1,6 +1,7 @@
 """Sign-offs: what each human's word is now, which approvals count, and what is still missing."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -258,3 +259,22 @@ def test_without_groups_nobody_is_a_person() -> None:
 )
 def test_an_account_is_its_name_and_its_uid(one: User, other: User, same: bool) -> None:
     assert one.is_same_as(other) is other.is_same_as(one) is same
+
+
+# --- one person, whatever the name looks like
+
+
+def test_a_rejection_gives_way_only_to_the_account_that_said_it() -> None:
+    again = replace(make.ALICE, uid="made-again")
+    rejected = said(REJECT, 5, replace(make.ALICE, uid="first"))
+    assert objections((rejected, said(APPROVE, 1, again))) == (rejected,)
+    assert objections((rejected, said(APPROVE, 1, replace(make.ALICE, uid="first")))) == ()
+
+
+@pytest.mark.parametrize("name", ["Alice", "alice ", "\uff41lice"])
+def test_nobody_is_counted_twice_by_another_spelling_of_the_name(name: str) -> None:
+    other = replace(make.ALICE, username=name)
+    assert len(counted(said(APPROVE, 5), said(APPROVE, 1, other)).counted) == 1
+    proposal = make.make_proposal(proposer=other)
+    signed = make.make_signoff(proposal, make.ALICE, created=make.ago(minutes=1))
+    assert approvals(proposal, (signed,), (make.make_requirement(),), make.HUMANS, make.NOW).counted == ()

@@ -84,7 +84,7 @@ def by_hand(**spec: Any) -> Tree:
         "spec": {
             "action": "ScaleDown",
             "target": {"group": "apps", "kind": "Deployment", "name": "web"},
-            "scaleDown": {"replicas": 3},
+            **({} if "changes" in spec else {"scaleDown": {"replicas": 3}}),
             "why": {"summary": "too many"},
             **spec,
         },

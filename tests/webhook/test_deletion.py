@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from cutline.domain.proposal import Emergency
 from cutline.domain.request import Operation
 from cutline.domain.user import User
 from cutline_webhook.refusal import Refused
 from tests import builders as make
 from tests import wire
 from tests.api.cluster_in_memory import ClusterInMemory
-from tests.api.trees import proposal_tree
+from tests.api.trees import proposal_tree, signoff_tree
 from tests.webhook.own_kinds import EVERYBODY, OPERATOR, check, request, stored
 from tests.webhook.test_gate import cluster
 
@@ -108,3 +109,31 @@ def test_a_word_about_a_proposal_that_is_gone_or_another_one_may_go() -> None:
     check(world, request("signoffs", Operation.DELETE, make.AGENT, old=tree))
     world.objects.pop(("remediationproposals", wire.SHOP, "web-to-3"))
     check(world, request("signoffs", Operation.DELETE, make.AGENT, old=tree))
+
+
+@pytest.mark.parametrize(
+    ("user", "reviewer", "goes"),
+    [(make.ALICE, None, False), (make.ALICE, make.ALICE, False), (make.ALICE, make.BOB, True), (OPERATOR, None, True)],
+    ids=["nobody has", "its caller has", "somebody else has", "its time has come"],
+)
+def test_an_emergency_stays_until_somebody_else_has_reviewed_it(user: User, reviewer: User | None, goes: bool) -> None:
+    world = unsigned_world(used=True)
+    emergency = make.make_proposal(proposer=make.ALICE, emergency=Emergency("fire", "INC-1"))
+    world.add("remediationproposals", proposal_tree(emergency))
+    if reviewer is not None:
+        world.add("signoffs", signoff_tree(make.make_signoff(emergency, reviewer)))
+    world.now = emergency.decide_by + timedelta(hours=1)
+    asked = request("remediationproposals", Operation.DELETE, user, old=proposal_tree(emergency))
+    if goes:
+        check(world, asked)
+        return
+    with pytest.raises(Refused, match="until somebody else has reviewed"):
+        check(world, asked)
+
+
+def test_what_cannot_be_read_does_not_keep_its_namespace() -> None:
+    world = world_with_everything()
+    world.all("namespaces")[0]["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
+    (tree,) = world.all("remediationproposals")
+    tree["spec"]["changes"][0]["canonical"] = "{}"
+    check(world, request("remediationproposals", Operation.DELETE, make.AGENT, old=tree))

@@ -80,7 +80,7 @@ def test_a_policy_that_cannot_be_meant_is_refused_at_apply() -> None:
 )
 def test_a_proposal_of_another_shape_is_refused_by_its_field(spec: Any, field: str) -> None:
     """As if the definition did not refuse it before."""
-    whole = {**by_hand()["spec"], **spec} if isinstance(spec, dict) else spec
+    whole = by_hand(**spec)["spec"] if isinstance(spec, dict) else spec
     with pytest.raises(BadObject) as refused:
         stamped(cluster(), "remediationproposals", make.AGENT, {**by_hand(), "spec": whole})
     assert refused.value.field == field

@@ -1,14 +1,16 @@
 """Proposals at the webhook: completed by the gate, refused where they cannot be meant or were tampered with."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from cutline.api.proposals import proposal_of
 from cutline.domain.change import Verb
+from cutline.domain.difference import Field
 from cutline.domain.errors import BadObject
-from cutline.domain.kind import POD
-from cutline.domain.policy import Policies
+from cutline.domain.kind import NAMESPACE, POD
+from cutline.domain.policy import Enforcement, Policies
 from cutline.domain.request import Operation
 from cutline_webhook.guarding import MOST_BYTES
 from cutline_webhook.proposing import MOST_LIVE, MOST_STORED
@@ -205,3 +207,54 @@ def test_the_largest_drain_that_people_may_be_asked_to_judge_is_not_too_large() 
     tree["metadata"]["annotations"] = {"note": "x" * MOST_BYTES}
     with pytest.raises(Refused, match=r"metadata\.annotations"):
         created(world, "remediationproposals", make.AGENT, tree)
+
+
+@pytest.mark.parametrize("said", [{"scaleDown": {"replicas": 4}}, {"rollback": {"toRevision": 1}}, {"restart": {}}])
+def test_parameters_say_nothing_beside_the_changes_that_are_signed(said: Tree) -> None:
+    tree = by_hand(changes=[{"canonical": make.make_change().canonical}], **said)
+    with pytest.raises(BadObject, match="must be left out beside"):
+        stamped(cluster(), "remediationproposals", make.AGENT, tree)
+
+
+def test_one_object_is_changed_once_in_a_proposal() -> None:
+    changes = [make.make_change(None, Field("/spec/replicas", 5, replicas)) for replicas in (3, 2)]
+    tree = by_hand(changes=[{"canonical": change.canonical} for change in changes])
+    with pytest.raises(BadObject, match="changes one object twice"):
+        stamped(cluster(), "remediationproposals", make.AGENT, tree)
+
+
+@pytest.mark.parametrize("enforcement", [Enforcement.AUDIT, Enforcement.WARN])
+def test_a_policy_on_trial_demands_nothing(enforcement: Enforcement) -> None:
+    strict = make.make_line("strict", requirement=make.make_requirement(3, line="strict"))
+    trial = make.make_policy(strict, name="trial", enforcement=enforcement)
+    tree = stamped(
+        cluster(), "remediationproposals", make.AGENT, by_hand(), make.make_policies(make.make_policy(), trial)
+    )
+    assert [one["approvals"] for one in tree["spec"]["requirement"]] == [1]
+    with pytest.raises(BadObject, match="just do it"):
+        stamped(cluster(), "remediationproposals", make.AGENT, by_hand(), make.make_policies(trial))
+
+
+def test_what_leaves_a_policys_reach_is_no_emergency() -> None:
+    """It would stay outside when the quarter of an hour is over."""
+    world = cluster()
+    leaving, _ = make.update(NAMESPACE, wire.make_namespace(), wire.make_namespace(labels={}))
+    tree = by_hand(
+        action="Loosening",
+        target={"group": "", "kind": "Namespace", "name": wire.SHOP},
+        changes=[{"canonical": leaving.canonical}],
+        emergency={"reason": "fire", "ticket": "INC-1"},
+    )
+    tree["metadata"]["namespace"] = make.SYSTEM
+    with pytest.raises(BadObject, match="what leaves a policy"):
+        stamped(world, "remediationproposals", make.ALICE, tree)
+
+
+def test_a_service_account_that_was_made_again_has_no_more_room_than_before() -> None:
+    world = cluster()
+    for number in range(MOST_LIVE):
+        tree = by_hand()
+        tree["metadata"]["name"] = f"p-{number}"
+        created(world, "remediationproposals", make.AGENT, tree)
+    with pytest.raises(BadObject, match="withdraw unsigned ones"):
+        stamped(world, "remediationproposals", replace(make.AGENT, uid="made-again"), by_hand())

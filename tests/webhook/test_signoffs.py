@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cutline.domain.errors import BadObject
 from cutline.domain.request import Operation
 from cutline.domain.signoff import Decision
 from cutline.domain.user import User
@@ -119,3 +120,11 @@ def test_a_proposal_that_is_being_deleted_is_signed_no_more(decision: Decision) 
     world.all("remediationproposals")[0]["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
     with pytest.raises(Refused, match="being deleted"):
         created(world, "signoffs", make.ALICE, word(decision.value))
+
+
+@pytest.mark.parametrize("narrow", [{"pods": ["shop/web-1"]}, {"pods": ["shop/web-1"], "replicas": 4}])
+def test_a_limit_that_is_about_nothing_is_refused(narrow: Tree) -> None:
+    """It would be taken for one that holds."""
+    with pytest.raises(BadObject, match=r"spec\.narrow\.pods"):
+        created(signed_cluster(), "signoffs", make.BOB, word(narrow=narrow))
+    created(signed_cluster(), "signoffs", make.BOB, word(narrow={"replicas": 4}))

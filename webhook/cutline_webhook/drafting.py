@@ -153,7 +153,7 @@ class Drafter:
 
     async def _has_some_left(self, actor: User) -> bool:
         mine = await self._client.list(PROPOSALS, label_selector=f"{DRAFT_LABEL}={_hash(actor.username)}")
-        drafts = [proposal for proposal in readable(mine) if proposal.proposer.is_same_as(actor)]
+        drafts = [proposal for proposal in readable(mine) if proposal.proposer.may_be(actor)]
         return sum(self._now() < draft.decide_by for draft in drafts) < MOST_PER_ACTOR
 
     async def _is_untouched(self, existing: Proposal) -> bool:

@@ -20,6 +20,7 @@ from cutline.api.settings import InstallationSettings
 from cutline.api.signoffs import signoff_of
 from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
 from cutline.domain.kind import POLICY
+from cutline.domain.narrowable import verify_narrowable
 from cutline.domain.policy import SCOPE_LABEL, Policy
 from cutline.domain.proposal import Proposal
 from cutline.domain.recognised import unrecognised
@@ -143,12 +144,16 @@ class Guard:
         tree = request.old_object
         if tree is None:
             raise Refused("the object to delete did not come with the request")
+        # First: what another version wrote, and this one cannot read, must not keep its namespace either.
+        if await self._is_ending(request.namespace, request):
+            return
         proposal = await self._proposal_of_record(request, tree)
         if proposal is None:
             if await self._is_of_no_more_weight(request, tree):
                 return
             raise Refused("stays for a day, in which what it records could have been used again")
-        if self._is_over(proposal) or await self._is_ending(request.namespace, request):
+        if self._is_over(proposal):
+            await self._check_review(request, proposal)
             return
         is_withdrawal = request.resource == "remediationproposals" and request.user.is_same_as(proposal.proposer)
         if is_withdrawal and await self._is_untouched(proposal):
@@ -157,6 +162,14 @@ class Guard:
         raise Refused(
             f"stays while proposal {proposal.key} can still admit a change (until {until}); reject or revoke instead"
         )
+
+    async def _check_review(self, request: Request, proposal: Proposal) -> None:
+        """Whoever called an emergency does not make it disappear before somebody else has looked at it."""
+        if proposal.emergency is None or request.user.username == self.settings.operator_user:
+            return
+        reviewed = any(not one.by.may_be(proposal.proposer) for one in await self.reader.signoffs(proposal))
+        if not reviewed and await self.reader.was_used(proposal):
+            raise Refused(f"stays until somebody else has reviewed the emergency: sign proposal {proposal.key}")
 
     async def _is_of_no_more_weight(self, request: Request, tree: JsonObject) -> bool:
         """Of a record whose proposal is gone: what people said means nothing any more, but
@@ -247,7 +260,8 @@ def _check_word(signoff: Signoff, proposal: Proposal, earlier: Collection[Signof
         raise Refused(
             f"spec.digest: is not that of {proposal.name}, which is {proposal.digest}; read it again before you sign"
         )
-    mine = last_words(earlier).get(signoff.by.username)
+    verify_narrowable(proposal, signoff.narrowing)
+    mine = last_words(earlier).get(signoff.by.person)
     match signoff.decision:
         case Decision.REVOKE if mine is None or mine.decision is not Decision.APPROVE:
             raise Refused("spec.decision: there is no approval of yours to revoke")

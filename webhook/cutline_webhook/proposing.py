@@ -21,7 +21,7 @@ from cutline.domain.errors import BadObject
 from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.kind import DEPLOYMENT, POD, Kind
 from cutline.domain.live import Live, World
-from cutline.domain.policy import Policies, lines_of
+from cutline.domain.policy import Enforcement, Policies, lines_of
 from cutline.domain.proposal import Proposal, SignedChange
 from cutline.domain.render import Parameters, render, signed_change, verify_applies, verify_bounds
 from cutline.domain.requirement import Requirement
@@ -116,6 +116,7 @@ class ProposalMaker:
     async def _changes(self, draft: Draft, action: Action, kind: Kind) -> Sequence[tuple[Change, World]]:
         brought = draft.spec.children("changes")
         if brought:
+            _verify_unsaid(draft.spec)
             return await self._brought(draft, brought)
         name = draft.spec.child("target").text("name")
         namespace = draft.namespace if kind.namespaced else ""
@@ -189,6 +190,8 @@ class ProposalMaker:
             return
         if not self._settings.humans.accepts(proposal.proposer):
             raise BadObject("spec.emergency", "only a human can call an emergency")
+        if any(Effect.LOOSENING in entry.effects for entry in proposal.changes):
+            raise BadObject("spec.emergency", "what leaves a policy's reach stays out of it when the emergency is over")
         wanted = [signing(SigningVerb.EMERGENCY, a, proposal.namespace) for a in signed_actions(proposal.changes)]
         denied = await self._reviewer.first_denied(proposal.proposer, wanted)
         if denied is not None:
@@ -221,6 +224,13 @@ def _verify_target(named: Fields, targets: Sequence[Target]) -> None:
         raise BadObject("spec.target", f"is not what spec.changes is about, which is {targets[0]}")
 
 
+def _verify_unsaid(spec: Fields) -> None:
+    """Parameters are what changes are rendered from; beside changes that were brought they could say anything."""
+    said = [name for name in ("scaleDown", "rollback", "restart") if name in spec]
+    if said:
+        raise BadObject(f"spec.{said[0]}", "must be left out beside spec.changes, which alone are signed")
+
+
 def _parameters(spec: Fields) -> Parameters:
     scale_down = spec.child("scaleDown")
     return Parameters(
@@ -236,6 +246,7 @@ def _requirement(
         line.requirement
         for (change, world), entry in zip(judged, entries, strict=True)
         for line in lines_of(change, entry.effects, world, policies)
+        if line.policy.enforcement is Enforcement.DENY
     )
     if not demanded:
         raise BadObject("spec.target", "no policy draws a line here: this needs no signature, just do it")

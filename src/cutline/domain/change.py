@@ -8,6 +8,7 @@ change is the target's end, with how it ends.
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from cutline.domain.difference import Field, difference, field_from_tree
@@ -41,7 +42,7 @@ class End:
     propagation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """The whole semantic difference that a request makes to one object.
 
@@ -53,7 +54,7 @@ class Change:
     fields: tuple[Field, ...] = ()
     end: End | None = None
 
-    @property
+    @cached_property
     def canonical(self) -> str:
         """The one text of the change, in the format `cutline/1`."""
         tree: dict[str, Any] = {
@@ -67,7 +68,7 @@ class Change:
             tree["end"] = _end_as_tree(self.end)
         return canonical(tree)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The change digest: SHA-256 of the canonical text."""
         return digest_text(self.canonical)

@@ -4,14 +4,18 @@ Total and monotone: narrowing only ever takes away, and nothing that was not sig
 rides along with what was.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from cutline.domain.actions.model import EffectModel
 from cutline.domain.change import Change
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
 from cutline.domain.effects import MODELS
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
+
+_SPEC = "/spec"
+_MOST_TOLD = 8
 
 
 def uncovered(
@@ -33,28 +37,41 @@ def uncovered(
         yield "a removal of this pod was not signed"
         return
 
+    by_path = {field.path: field for field in signed.fields}
+    asked = {field.path for field in requested.fields}
+
     def is_signed(field: Field) -> bool:
-        counterpart = signed.field(field.path)
+        counterpart = by_path.get(field.path)
         if counterpart is None:
             return False
         return counterpart.is_same_as(field) or any(model.tolerates(counterpart, field) for model in models)
 
     unsigned = [field for field in requested.fields if not is_signed(field)]
-    riding = [field.path for field in unsigned if signed.field(field.path) is None]
+    riding = [field.path for field in unsigned if field.path not in by_path]
     if riding:
-        yield f"not signed: {', '.join(riding)} (send it on its own)"
-    other = [field.path for field in unsigned if signed.field(field.path) is not None]
+        yield f"not signed: {_told(riding)} (send it on its own)"
+    other = [field.path for field in unsigned if field.path in by_path]
     if other:
-        yield f"signed with other values: {', '.join(other)}"
-    absent = [
-        field.path
-        for field in signed.fields
-        if any(model.is_essential(field) for model in models) and requested.field(field.path) is None
-    ]
+        yield f"signed with other values: {_told(other)}"
+    absent = [field.path for field in signed.fields if field.path not in asked and _belongs_to_the_whole(field, models)]
     if absent:
-        yield f"signed only together with: {', '.join(absent)}"
+        yield f"signed only together with: {_told(absent)}"
     for model in models:
         yield from model.objections(signed, requested, narrowing, world)
+
+
+def _belongs_to_the_whole(field: Field, models: Iterable[EffectModel]) -> bool:
+    """Whether what was signed is another change without this field.
+
+    All of a spec is: a rollback signed with more replicas and a pause must not come without them.
+    """
+    return field.is_within(_SPEC) or any(model.is_essential(field) for model in models)
+
+
+def _told(paths: Sequence[str]) -> str:
+    """The first few: a request may change tens of thousands."""
+    more = f" and {len(paths) - _MOST_TOLD} more" if len(paths) > _MOST_TOLD else ""
+    return ", ".join(paths[:_MOST_TOLD]) + more
 
 
 def _ending(change: Change) -> str:

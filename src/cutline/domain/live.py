@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from cutline.domain.kind import Kind
@@ -13,7 +14,7 @@ _MIRROR_POD = "kubernetes.io/config.mirror"
 _DEFAULT_GRACE_SECONDS = 30  # of a pod without terminationGracePeriodSeconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Live:
     """An object as the API server gave it, with its content in normal form."""
 
@@ -59,7 +60,7 @@ class Live:
         of_daemon_set = any(owner.get("kind") == "DaemonSet" and owner.get("controller") for owner in owners)
         return of_daemon_set or _MIRROR_POD in (self._metadata.get("annotations") or {})
 
-    @property
+    @cached_property
     def has_controller(self) -> bool:
         """Whether another object manages this one."""
         return any(owner.get("controller") for owner in self._metadata.get("ownerReferences") or ())

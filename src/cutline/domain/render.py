@@ -87,6 +87,9 @@ def verify_bounds(entries: Iterable[SignedChange], action: Action) -> None:
     if not any(action in gating_actions(effect) for effect in effects):
         names = ", ".join(sorted(effects))
         raise BadObject("spec.action", f"{action.value} is not what the change does, which is {names}")
+    targets = [entry.change.target for entry in entries]
+    if len(set(targets)) < len(targets):
+        raise BadObject("spec.changes", "changes one object twice; bring one change that says all of it")
     size = sum(len(entry.change.canonical.encode()) for entry in entries)
     if size > MAX_RENDERED_BYTES:
         raise BadObject("spec.changes", f"is {size} bytes; people cannot judge more than {MAX_RENDERED_BYTES} at once")

@@ -46,10 +46,17 @@ class Signoff:
 
 
 def last_words(signoffs: Iterable[Signoff]) -> Mapping[str, Signoff]:
-    """What each author's word is now: his latest sign-off, by user name."""
+    """What each author's word is now: his latest sign-off, by person.
+
+    What weighs against a change gives way only to the very account that said it: under one
+    name somebody else may sign by now.
+    """
     latest: dict[str, Signoff] = {}
     for signoff in sorted(signoffs, key=_order):
-        latest[signoff.by.username] = signoff
+        former = latest.get(signoff.by.person)
+        withdraws = former is not None and former.decision is not Decision.APPROVE
+        if former is None or not withdraws or signoff.by.is_same_as(former.by):
+            latest[signoff.by.person] = signoff
     return latest
 
 

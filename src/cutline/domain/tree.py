@@ -69,6 +69,11 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def spelled(tree: Any) -> str:
+    """One text for equal trees, to look for one among thousands; not the form that is signed."""
+    return json.dumps(tree, sort_keys=True)
+
+
 def digest(tree: Any) -> str:
     """`sha256:` and the hexadecimal SHA-256 of the canonical form."""
     return digest_text(canonical(tree))

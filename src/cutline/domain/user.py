@@ -1,5 +1,6 @@
 """Who sent a request, and who counts as a human."""
 
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -34,9 +35,15 @@ class User:
     def may_be(self, other: "User") -> bool:
         """Whether the two may be one person, for every rule that keeps somebody out.
 
-        One name is enough: two authenticators may know a person under different uids.
+        One name is enough: two authenticators may know a person under different uids, and
+        some take a name in whatever case it is typed.
         """
-        return self.username == other.username
+        return self.person == other.person
+
+    @property
+    def person(self) -> str:
+        """What all spellings of the user's name have in common: nobody is counted twice by it."""
+        return unicodedata.normalize("NFKC", self.username).casefold().strip()
 
     @property
     def is_service_account(self) -> bool:

@@ -6,6 +6,7 @@ each other go out together; none of them is an admission request, so none comes 
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from cutline.api.admitted_changes import claim_of
@@ -21,7 +22,7 @@ from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff
 from cutline.domain.snapshot import Candidate
 from cutline.domain.target import Target
-from cutline.domain.tree import JsonObject
+from cutline.domain.tree import JsonObject, canonical
 from cutline.domain.user import User
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import NotFound
@@ -117,7 +118,7 @@ class WorldReader:
     async def ends_of_proposals(self, proposer: User, namespace: str) -> tuple[datetime, ...]:
         """For each of somebody's proposals in a namespace, until when it can admit anything; past or to come."""
         trees = await self._client.list(PROPOSALS, namespace)
-        return tuple(end for _, one, end in _outlines(trees) if one.is_same_as(proposer))
+        return tuple(end for _, one, end in _outlines(trees) if one.may_be(proposer))
 
     async def claim(self, name: str) -> Claim | None:
         """The claim of that name, if there is one."""
@@ -135,16 +136,21 @@ class WorldReader:
         """
         namespaces = {self._system_namespace, target.namespace} - {""}
         listings = await asyncio.gather(*(self._client.list(PROPOSALS, name) for name in sorted(namespaces)))
-        proposals = [
-            proposal
+        about = [
+            (tree, proposer)
             for trees in listings
-            for proposal in readable(tree for tree, _, end in _outlines(trees) if now <= end)
-            if _names(proposal, target) and not proposal.is_terminating
+            for tree, proposer, end in _outlines(trees)
+            if now <= end and _names(tree, target) and not tree["metadata"].get("deletionTimestamp")
         ]
-        own = [proposal for proposal in proposals if proposal.proposer.is_same_as(actor)]
-        others = [proposal for proposal in proposals if not proposal.proposer.is_same_as(actor)]
-        told = sorted(others, key=lambda one: (one.created, one.key), reverse=True)[:_MOST_OTHERS]
-        return tuple(await asyncio.gather(*(self._candidate(proposal, target) for proposal in (*own, *told))))
+        own = [tree for tree, proposer in about if proposer.is_same_as(actor)]
+        others = [tree for tree, proposer in about if not proposer.is_same_as(actor)]
+        told = sorted(others, key=_newest, reverse=True)[:_MOST_OTHERS]
+        named = [
+            proposal
+            for proposal in readable((*own, *told))
+            if any(entry.change.target.is_named_like(target) for entry in proposal.changes)
+        ]
+        return tuple(await asyncio.gather(*(self._candidate(proposal, target) for proposal in named)))
 
     async def _candidate(self, proposal: Proposal, target: Target) -> Candidate:
         names = [
@@ -181,9 +187,19 @@ def _outlines(trees: Iterable[JsonObject]) -> Iterable[tuple[JsonObject, User, d
             continue
 
 
-def _names(proposal: Proposal, target: Target) -> bool:
-    """By name, whatever the uid: that it is another object now is worth saying."""
-    return any(entry.change.target.is_named_like(target) for entry in proposal.changes)
+def _newest(tree: JsonObject) -> tuple[str, str]:
+    return str(tree["metadata"]["creationTimestamp"]), str(tree["metadata"]["name"])
+
+
+def _names(tree: JsonObject, target: Target) -> bool:
+    """By name, whatever the uid: that it is another object now is worth saying.
+
+    A canonical text says its target in one way only, so that nothing has to be parsed to see it: anybody's
+    proposals are looked through at every decision. A field's value may look like a target as well, which costs no
+    more than a look.
+    """
+    opening = canonical({"target": replace(target, uid="").as_tree()})[1:-3]  # up to the uid's first quote
+    return any(opening in str(entry.get("canonical", "")) for entry in (tree.get("spec") or {}).get("changes") or ())
 
 
 def _is_owned_by(tree: JsonObject, uid: str) -> bool:

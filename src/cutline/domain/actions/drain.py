@@ -7,7 +7,7 @@ reported not to be ready gets such a taint by the node controller, whoever repor
 NoSchedule taint removes nothing and is no mark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cutline.domain.actions import pod_removal
@@ -19,8 +19,9 @@ from cutline.domain.effect import Effect
 from cutline.domain.errors import BadObject
 from cutline.domain.kind import Role
 from cutline.domain.live import World
+from cutline.domain.narrowing import Narrowing
 from cutline.domain.policy import Policies
-from cutline.domain.tree import ABSENT, JsonObject, lookup
+from cutline.domain.tree import ABSENT, JsonObject, lookup, spelled
 
 UNSCHEDULABLE = "/spec/unschedulable"
 _TAINTS = "/spec/taints"
@@ -39,8 +40,8 @@ def _recognise(change: Change, world: World, policies: Policies) -> bool:
     if _is_ready(world.live.content) and not _is_ready(after):
         return True
     cordons = _is_cordoned(after) and not _is_cordoned(world.live.content)
-    before = _evicting_taints(world.live.content)
-    return cordons or any(taint not in before for taint in _evicting_taints(after))
+    before = set(map(spelled, _evicting_taints(world.live.content)))
+    return cordons or any(spelled(taint) not in before for taint in _evicting_taints(after))
 
 
 def _is_cordoned(content: JsonObject) -> bool:
@@ -56,10 +57,19 @@ def _evicting_taints(content: JsonObject) -> list[Mapping[str, Any]]:
     return [] if taints is ABSENT else [taint for taint in taints if taint.get("effect") == "NoExecute"]
 
 
+def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
+    """Of the marks only a cordon leaves the pods to be removed one by one, as they were signed."""
+    if narrowing.pods is not None and any(field.path != UNSCHEDULABLE for field in requested.fields):
+        yield "the signers allow single pods alone, and this ends others too"
+    if narrowing.pods is not None and requested.verb is Verb.DELETE:
+        yield "the signers allow single pods alone, and this ends all of the node"
+
+
 MODEL = EffectModel(
     effect=Effect.DRAIN,
     recognise=_recognise,
     is_essential=lambda field: False,
+    objections=_objections,
 )
 
 

@@ -25,6 +25,7 @@ from cutline.domain.kind import Role
 from cutline.domain.live import Live, World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.policy import Policies
+from cutline.domain.tree import spelled
 
 _DEADLINE = "/spec/activeDeadlineSeconds"
 _TOLERATIONS = "/spec/tolerations"
@@ -66,7 +67,8 @@ def _shortens_a_stay(field: Field) -> bool:
     """
     before = field.old if isinstance(field.old, list) else []
     after = field.new if isinstance(field.new, list) else []
-    kept = [one for one in after if one in before or one.get("tolerationSeconds") is not None]
+    known = set(map(spelled, before))
+    kept = [one for one in after if spelled(one) in known or one.get("tolerationSeconds") is not None]
     return kept[: len(before)] != before
 
 

@@ -24,7 +24,7 @@ from cutline.domain.kind import DAEMON_SET, REPLICA_SET, Role
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.normal_form import SHARE_ANNOTATIONS
-from cutline.domain.tree import ABSENT, lookup, pointer
+from cutline.domain.tree import ABSENT, lookup, pointer, spelled
 
 if TYPE_CHECKING:
     # A policy asks here what its exemption of scale-downs covers.
@@ -37,6 +37,8 @@ _NODE_CHOICE = tuple("/spec/template/spec/" + key for key in ("nodeSelector", "a
 _TOLERATIONS = "/spec/template/spec/tolerations"
 _ANNOTATIONS = "/metadata/annotations"
 _SHARES = tuple(pointer(("metadata", "annotations", key)) for key in SHARE_ANNOTATIONS)
+# What takes pods away whatever the number of replicas says.
+_BY_OTHER_MEANS = (_ORDINALS, OWNERS)
 # Half of a choice of nodes is another choice.
 _ESSENTIAL = (REPLICAS, _ORDINALS, OWNERS, *_NODE_CHOICE, _TOLERATIONS)
 
@@ -100,8 +102,8 @@ def _selects_fewer_nodes(change: Change, world: World) -> bool:
         return False
     before = lookup(world.live.content, _TOLERATIONS)
     after = lookup(apply(world.live.content, change.fields), _TOLERATIONS)
-    kept = [] if after is ABSENT else after
-    return any(toleration not in kept for toleration in ([] if before is ABSENT else before))
+    kept = set(map(spelled, [] if after is ABSENT else after))
+    return any(spelled(toleration) not in kept for toleration in ([] if before is ABSENT else before))
 
 
 def _tolerates(signed: Field, requested: Field) -> bool:
@@ -112,14 +114,17 @@ def _tolerates(signed: Field, requested: Field) -> bool:
         return False
     if count_of(signed.new) >= count_of(signed.old):  # more of them are not a smaller scale-down
         return False
-    return count_of(signed.old) == count_of(requested.old) and count_of(requested.new) >= count_of(signed.new)
+    old = count_of(signed.old)
+    return old == count_of(requested.old) and count_of(signed.new) <= count_of(requested.new) <= old
 
 
 def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
-    replicas = requested.field(REPLICAS)
-    if replicas is None or narrowing.replicas is None:
+    if narrowing.replicas is None:
         return
-    if count_of(replicas.new) < narrowing.replicas:
+    replicas = requested.field(REPLICAS)
+    if replicas is None or any(field.is_within(path) for path in _BY_OTHER_MEANS for field in requested.fields):
+        yield "the signers set a number of replicas, and this takes pods away by other means"
+    elif count_of(replicas.new) < narrowing.replicas:
         yield f"the signers allow no fewer than {narrowing.replicas} replicas, not {count_of(replicas.new)}"
 
 
