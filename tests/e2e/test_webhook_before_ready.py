@@ -108,7 +108,7 @@ def test_nothing_is_allowed_before_the_policies_were_read(cluster: Cluster) -> N
             refused = early.review(path, created)
             assert refused is not None
             assert not refused["allowed"]
-            assert "Cutline is starting" in refused["status"]["message"]
+            assert "Cutline is not ready" in refused["status"]["message"]
         assert not early.is_ready()
         _bind(cluster, "ClusterRole", "cutline-webhook", account)
         await_true(lambda: bool((early.review("/gate", harmless) or {}).get("allowed")), "it decides")

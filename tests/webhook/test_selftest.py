@@ -87,7 +87,7 @@ def test_a_missing_configuration_sends_the_reader_to_the_operator(name: str) -> 
     ("field", "answer", "said"),
     [
         ("on_create", {"spec": {}}, "the webhook was not asked"),
-        ("on_create", Forbidden(403, "Forbidden", "Cutline is starting; try again"), "Cutline is starting"),
+        ("on_create", Forbidden(403, "Forbidden", "Cutline is not ready; try again"), "Cutline is not ready"),
         ("on_delete", {}, "should be refused as Unsigned, and was let through"),
         ("on_delete", refused("Undecided"), "was Undecided"),
         ("on_delete", Forbidden(403, "Forbidden", "no such right"), "somebody else refused it: no such right"),

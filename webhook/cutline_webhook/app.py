@@ -9,6 +9,7 @@ import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from http import HTTPStatus
 
 from cutline.api.review import BadReview, allowed, denied, request_of
@@ -34,7 +35,22 @@ _log = logging.getLogger("cutline.verdict")
 _BUDGET_SECONDS = 4.5
 _LONGEST_REFUSAL = 2000  # characters
 _READY_PATH = "/readyz"
-_ROUTES = ("/gate", "/kinds/mutate", "/kinds/validate")
+
+
+class Route(StrEnum):
+    """What follows the secret part in our paths."""
+
+    GATE = "/gate"
+    MUTATE = "/kinds/mutate"
+    VALIDATE = "/kinds/validate"
+
+
+class Outcome(StrEnum):
+    """What became of a request on our own kinds. Like a refusal, an error keeps it from passing."""
+
+    ADMITTED = "Admitted"
+    REFUSED = "Refused"
+    UNDECIDED = "Undecided"
 
 
 class App:
@@ -94,7 +110,7 @@ class App:
     def _route_of(self, path: str) -> str:
         """What follows the secret part in one of our paths; empty for every other path."""
         secret = self._secret_path()
-        for route in _ROUTES:
+        for route in Route:
             if secret and path.endswith(route):
                 tried = path.removesuffix(route)
                 return route if hmac.compare_digest(tried.encode(), f"/{secret}".encode()) else ""
@@ -102,12 +118,12 @@ class App:
 
     async def _answer(self, route: str, request: Request) -> HttpResponse:
         match route:
-            case "/gate":
+            case Route.GATE:
                 body = await self._review(request)
-            case "/kinds/mutate":
-                body = await self._on_kinds(request, self._mutate)
-            case "/kinds/validate":
-                body = await self._on_kinds(request, self._validate)
+            case Route.MUTATE:
+                body = await self._on_kinds(Route.MUTATE, request, self._mutate)
+            case Route.VALIDATE:
+                body = await self._on_kinds(Route.VALIDATE, request, self._validate)
             case _:
                 return plain(HTTPStatus.NOT_FOUND)
         return HttpResponse(HTTPStatus.OK, body, JSON)
@@ -131,7 +147,7 @@ class App:
         missing = self._unready()
         if missing:
             # Never an `allowed` before the gate knows: also not on a connection that came early.
-            return self._gate.without_decision(undecided(Reason.NOT_READY, f"starting: {missing[0]}"))
+            return self._gate.without_decision(undecided(Reason.NOT_READY, f"not ready: {missing[0]}"))
         return await self._gate.judge(request, caller_is_verified=self._verifies_clients)
 
     def _record(self, request: Request, judgement: Judgement, seconds: float) -> None:
@@ -165,36 +181,47 @@ class App:
         if wish is not None and verdict.response is Response.DENY:
             self._drafter.offer(wish)
 
-    async def _on_kinds(self, request: Request, answer: Callable[[Request], Awaitable[bytes]]) -> bytes:
-        try:
-            missing = self._unready()
-            if missing:
-                raise Refused(f"Cutline is starting ({missing[0]}); try again")
-            async with asyncio.timeout(_BUDGET_SECONDS):
-                return await answer(request)
-        except (Refused, CutlineError) as refusal:
-            return self._refuse(request, str(refusal))
-        except (KubeError, TimeoutError) as error:
-            _log.warning("%s of %s could not be judged: %s", request.operation, request.resource, error)
-            return self._refuse(request, "Cutline could not read what it needs to judge this; try again")
-        except Exception:
-            _log.exception("%s of %s failed", request.operation, request.resource)
-            return self._refuse(request, "Cutline could not judge this: an internal error")
-
-    def _refuse(self, request: Request, message: str) -> bytes:
+    async def _on_kinds(self, route: Route, request: Request, answer: Callable[[Request], Awaitable[bytes]]) -> bytes:
+        started = time.perf_counter()
+        outcome, detail, body = await self._ruling(request, answer)
+        seconds = time.perf_counter() - started
+        self._metrics.observe_ruling(route, outcome, seconds)
         _log.info(
-            "refused",
+            "ruling",
             extra={
+                "route": route.value,
                 "uid": request.uid,
                 "user": request.user.username,
                 "operation": request.operation.value,
-                "resource": request.resource,
+                "resource": f"{request.resource}/{request.subresource}" if request.subresource else request.resource,
                 "namespace": request.namespace,
                 "target": request.name,
-                "detail": message,
+                "dryRun": request.dry_run,
+                "outcome": outcome.value,
+                "detail": detail,
+                "milliseconds": round(seconds * 1000, 2),
             },
         )
-        return denied(request.uid, visible_beginning(message, _LONGEST_REFUSAL))
+        return body or denied(request.uid, visible_beginning(detail, _LONGEST_REFUSAL))
+
+    async def _ruling(
+        self, request: Request, answer: Callable[[Request], Awaitable[bytes]]
+    ) -> tuple[Outcome, str, bytes]:
+        """What becomes of a request on our own kinds, why, and the answer where it may pass."""
+        missing = self._unready()
+        if missing:
+            return Outcome.UNDECIDED, f"Cutline is not ready ({missing[0]}); try again", b""
+        try:
+            async with asyncio.timeout(_BUDGET_SECONDS):
+                return Outcome.ADMITTED, "", await answer(request)
+        except (Refused, CutlineError) as refusal:
+            return Outcome.REFUSED, str(refusal), b""
+        except (KubeError, TimeoutError) as error:
+            _log.warning("%s of %s could not be judged: %s", request.operation, request.resource, error)
+            return Outcome.UNDECIDED, "Cutline could not read what it needs to judge this; try again", b""
+        except Exception:
+            _log.exception("%s of %s failed", request.operation, request.resource)
+            return Outcome.UNDECIDED, "Cutline could not judge this: an internal error", b""
 
     async def _mutate(self, request: Request) -> bytes:
         return allowed(request.uid, patch=await self._stamper.stamp(request))

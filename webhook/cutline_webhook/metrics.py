@@ -45,6 +45,19 @@ class Metrics:
         self._emergencies = Counter(
             "cutline_emergency_admitted", "Changes admitted as emergencies.", registry=self.registry
         )
+        self._rulings = Counter(
+            "cutline_kinds_reviews",
+            "Reviews of Cutline's own kinds and objects, by the path they came to and what became of them.",
+            ["route", "outcome"],
+            registry=self.registry,
+        )
+        self._ruling_seconds = Histogram(
+            "cutline_kinds_review_duration_seconds",
+            "Time from a complete request about Cutline's own kinds and objects to its answer.",
+            ["route", "outcome"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
         self._certificate = Gauge(
             "cutline_serving_certificate_expiry_timestamp_seconds",
             "When the served certificate expires; NaN before there is one.",
@@ -78,6 +91,11 @@ class Metrics:
     def count_emergency(self) -> None:
         """Count a change admitted as an emergency."""
         self._emergencies.inc()
+
+    def observe_ruling(self, route: Enum, outcome: Enum, seconds: float) -> None:
+        """Count one review of our own kinds."""
+        self._rulings.labels(str(route.value), str(outcome.value)).inc()
+        self._ruling_seconds.labels(str(route.value), str(outcome.value)).observe(seconds)
 
     def set_certificate_expiry(self, not_after: float) -> None:
         """Note the served certificate's end of validity, seconds since the epoch."""
