@@ -305,7 +305,7 @@ def test_a_used_claim_outlives_the_namespace_of_its_proposal(cluster: Cluster) -
     cluster.kubectl("admin", "delete", "namespace", ns, "--wait=false").must_pass()
     await_true(lambda: not cluster.get("remediationproposal", name, ns), "the proposal went with its namespace")
     delete = ("delete", "admittedchange", record["metadata"]["name"], "-n", SYSTEM)
-    cluster.kubectl("mallory", *delete).must_be_refused("stays for a day")
+    cluster.kubectl("mallory", *delete).must_be_refused("stays until")
 
 
 @pytest.mark.parametrize("counted", ["signoffs", "remediationproposals"])

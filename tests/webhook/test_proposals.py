@@ -191,7 +191,7 @@ def test_who_has_too_many_is_told_when_the_oldest_goes() -> None:
         proposal = make.make_proposal(name=f"p-{index}", uid=f"uid-{index}", created=created_at)
         world.add("remediationproposals", proposal_tree(proposal))
     goes = make.NOW - timedelta(days=2) + proposal.decide_within + timedelta(days=7, minutes=30)
-    with pytest.raises(BadObject, match=f"{goes:%Y-%m-%d %H:%M}Z"):
+    with pytest.raises(BadObject, match=f"at {goes:%Y-%m-%d %H:%M:%SZ}"):
         stamped(world, "remediationproposals", make.AGENT, by_hand())
 
 

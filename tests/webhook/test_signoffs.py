@@ -86,7 +86,7 @@ def test_after_the_time_to_decide_one_may_only_reject(decision: str, allowed: bo
     if allowed:
         created(world, "signoffs", make.BOB, word(decision))
         return
-    with pytest.raises(Refused, match="the time to decide ended"):
+    with pytest.raises(Refused, match="the time to decide ended at 2026-03-01 12:50:00Z"):
         created(world, "signoffs", make.BOB, word(decision))
 
 

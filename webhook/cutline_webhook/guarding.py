@@ -32,7 +32,7 @@ from cutline.kube.access import AccessReviewer, SigningVerb, signing
 from cutline.kube.errors import KubeError, NotFound
 from cutline.kube.world import WorldReader
 from cutline_webhook.proposing import signed_actions
-from cutline_webhook.refusal import Refused
+from cutline_webhook.refusal import Refused, told
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _REFUSED_WHOLE = {
@@ -147,20 +147,23 @@ class Guard:
         # First: what another version wrote, and this one cannot read, must not keep its namespace either.
         if await self._is_ending(request.namespace, request):
             return
+        what = _named(request, tree)
         proposal = await self._proposal_of_record(request, tree)
         if proposal is None:
-            if await self._is_of_no_more_weight(request, tree):
+            end = _weighs_until(request, tree)
+            if end is None or self.clock() > end:
                 return
-            raise Refused("stays for a day, in which what it records could have been used again")
+            raise Refused(f"{what} stays until {told(end)}: until then what it records could be used again")
         if self._is_over(proposal):
             await self._check_review(request, proposal)
             return
         is_withdrawal = request.resource == "remediationproposals" and request.user.is_same_as(proposal.proposer)
         if is_withdrawal and await self._is_untouched(proposal):
             return
-        until = (proposal.decide_by + MAX_VALID_FOR).strftime("%H:%M:%SZ")
+        until = told(proposal.decide_by + MAX_VALID_FOR)
         raise Refused(
-            f"stays while proposal {proposal.key} can still admit a change (until {until}); reject or revoke instead"
+            f"{what} stays while proposal {proposal.key} can still admit a change (until {until});"
+            " reject or revoke instead"
         )
 
     async def _check_review(self, request: Request, proposal: Proposal) -> None:
@@ -169,15 +172,9 @@ class Guard:
             return
         reviewed = any(not one.by.may_be(proposal.proposer) for one in await self.reader.signoffs(proposal))
         if not reviewed and await self.reader.was_used(proposal):
-            raise Refused(f"stays until somebody else has reviewed the emergency: sign proposal {proposal.key}")
-
-    async def _is_of_no_more_weight(self, request: Request, tree: JsonObject) -> bool:
-        """Of a record whose proposal is gone: what people said means nothing any more, but
-        whoever made the proposal disappear must not make its use disappear, too."""
-        if request.resource != "admittedchanges":
-            return True
-        created = Fields(tree.get("metadata"), "metadata").time("creationTimestamp")
-        return self.clock() > created + MAX_DECIDE_WITHIN + MAX_VALID_FOR
+            raise Refused(
+                f"proposal {proposal.key} stays until somebody else has reviewed the emergency: any sign-off of it does"
+            )
 
     async def _is_untouched(self, proposal: Proposal) -> bool:
         """Nobody has said a word about the proposal or used it: its proposer may withdraw it."""
@@ -238,6 +235,20 @@ class Guard:
             raise Refused(f"{user.username} may not {denied}")
 
 
+def _named(request: Request, tree: JsonObject) -> str:
+    """A collection is deleted object by object, and the request then names none."""
+    return f"{request.resource} {Fields(tree.get('metadata'), 'metadata').text('name', request.name)}"
+
+
+def _weighs_until(request: Request, tree: JsonObject) -> datetime | None:
+    """Of a record whose proposal is gone: what people said means nothing any more, but
+    whoever made the proposal disappear must not make its use disappear, too."""
+    if request.resource != "admittedchanges":
+        return None
+    created = Fields(tree.get("metadata"), "metadata").time("creationTimestamp")
+    return created + MAX_DECIDE_WITHIN + MAX_VALID_FOR
+
+
 def _check_proposal(request: Request, tree: JsonObject) -> Collection[str]:
     """What the mutating webhook wrote must still stand: another one may have come after it."""
     proposal = proposal_of(_with_creation(tree, None))
@@ -266,7 +277,7 @@ def _check_word(signoff: Signoff, proposal: Proposal, earlier: Collection[Signof
         case Decision.REVOKE if mine is None or mine.decision is not Decision.APPROVE:
             raise Refused("spec.decision: there is no approval of yours to revoke")
         case Decision.APPROVE if now > proposal.decide_by and proposal.emergency is None:
-            raise Refused(f"spec.proposal: the time to decide ended at {proposal.decide_by:%H:%M:%SZ}; propose again")
+            raise Refused(f"spec.proposal: the time to decide ended at {told(proposal.decide_by)}; propose again")
 
 
 def _signoff_warnings(signoff: Signoff, proposal: Proposal) -> Collection[str]:

@@ -30,6 +30,7 @@ from cutline.domain.user import User
 from cutline.kube.access import Access, AccessReviewer, SigningVerb, signing
 from cutline.kube.errors import NotFound
 from cutline.kube.world import WorldReader
+from cutline_webhook.refusal import told
 
 MOST_LIVE = 40  # proposals of one proposer in one namespace that are not over yet
 # The same, with those that are over: every decision there lists them all, and 200 of the largest (guarding.py)
@@ -110,7 +111,7 @@ class ProposalMaker:
             raise BadObject(
                 "spec",
                 f"{has} {MOST_STORED} proposals here, with those that are over; delete some that are over"
-                f" (kubectl delete rprop NAME), or wait until the oldest goes by itself, at {goes:%Y-%m-%d %H:%M}Z",
+                f" (kubectl delete rprop NAME), or wait until the oldest goes by itself, at {told(goes)}",
             )
 
     async def _changes(self, draft: Draft, action: Action, kind: Kind) -> Sequence[tuple[Change, World]]:

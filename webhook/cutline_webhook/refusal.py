@@ -1,12 +1,12 @@
 """Refusing a request on our own kinds, with what its author should do instead."""
 
-from cutline.domain.errors import BadObject
+from datetime import UTC, datetime
 
 
 class Refused(Exception):
     """The request may not pass; the text says why and what to do instead."""
 
 
-def refusal_of(error: BadObject) -> Refused:
-    """A bad field as its author reads it."""
-    return Refused(f"{error.field}: {error.problem}")
+def told(moment: datetime) -> str:
+    """A moment in a refusal, with its day: it may be tomorrow."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
