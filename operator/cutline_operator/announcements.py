@@ -5,6 +5,7 @@ Prose of proposers is never repeated: an event on a workload is read by people w
 
 from collections.abc import Iterator
 
+from cutline.api.proposals import API_VERSION, KIND
 from cutline.domain.lifecycle import ClaimState, Phase, Standing
 from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff
@@ -40,7 +41,7 @@ def announcements(
 
 def regarding_proposal(proposal: Proposal) -> Regarding:
     """The proposal, as events refer to it."""
-    return Regarding("cutline.dev/v1alpha1", "RemediationProposal", proposal.namespace, proposal.name, proposal.uid)
+    return Regarding(API_VERSION, KIND, proposal.namespace, proposal.name, proposal.uid)
 
 
 def _of_phase(candidate: Candidate, standing: Standing, *, is_new: bool) -> Iterator[Event]:
@@ -86,8 +87,11 @@ def _people(signoffs: tuple[Signoff, ...]) -> str:
 
 
 def _what(proposal: Proposal) -> str:
-    where = f" ({proposal.target.namespace or proposal.namespace})"
-    return f"{proposal.action.value} of {proposal.target.kind.lower()}/{proposal.target.name}{where}"
+    """Where the target stands, if anywhere: the proposal may stand elsewhere."""
+    about = (proposal.target.kind, proposal.target.name)
+    targets = (entry.change.target for entry in proposal.changes)
+    named = next((target for target in targets if (target.kind, target.name) == about), proposal.target)
+    return f"{proposal.action.value} of {named}"
 
 
 def _of_emergency(candidate: Candidate, before: JsonObject, *, is_reviewed: bool) -> Iterator[Event]:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+from cutline.domain.difference import Field
+from cutline.domain.effect import Action
 from cutline.domain.kind import NODE
 from cutline.domain.lifecycle import ClaimState, Standing, Use, is_reviewed, standing_of
 from cutline.domain.proposal import Emergency, Proposal
 from cutline.domain.signoff import Decision, Signoff
+from cutline.domain.tree import ABSENT
 from cutline_operator.announcements import announcements
 from cutline_operator.events import (
     Event,
@@ -17,7 +20,20 @@ from cutline_operator.events import (
     regarding_target,
     safe_text,
 )
-from tests.builders import ALICE, BOB, NOW, SETTINGS, make_candidate, make_live, make_proposal, make_signoff
+from tests.builders import (
+    ALICE,
+    BOB,
+    NOW,
+    SETTINGS,
+    SYSTEM,
+    make_candidate,
+    make_change,
+    make_live,
+    make_proposal,
+    make_signed_change,
+    make_signoff,
+    make_world,
+)
 
 PROPOSAL = make_proposal()
 EMERGENCY = make_proposal(proposer=ALICE, created=NOW, emergency=Emergency("down", "T-1"))
@@ -43,6 +59,16 @@ def test_a_new_proposal_is_told_where_it_stands() -> None:
     assert (
         event.note == f"ScaleDown of deployment/web (shop), proposed by {PROPOSAL.proposer.username}, needs a decision"
     )
+
+
+def test_what_stands_in_no_namespace_is_told_without_one() -> None:
+    node = make_world(make_live(NODE))
+    cordon = make_signed_change(make_change(node.live, Field("/spec/unschedulable", ABSENT, True)), node)
+    drain = make_proposal(cordon, action=Action.DRAIN, namespace=SYSTEM)
+    (event,) = told(proposal=drain, before="")
+    assert event.note.startswith(f"Drain of node/{node.live.target.name}, proposed by")
+    (event,) = told(proposal=make_proposal(namespace=SYSTEM), before="")
+    assert event.note.startswith("ScaleDown of deployment/web (shop), proposed by")
 
 
 def test_an_approval_is_told_at_the_target_too() -> None:
