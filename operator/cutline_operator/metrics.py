@@ -52,7 +52,7 @@ class Metrics:
         )
         self.live_proposals = Gauge(
             "cutline_live_proposals",
-            "Proposals that are neither finished nor expired.",
+            "Proposals whose time is not over and of which nothing has been used.",
             registry=self.registry,
         )
         self.status_writes = Counter(

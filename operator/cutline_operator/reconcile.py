@@ -121,10 +121,10 @@ def _effect_observed(standing: Standing) -> Condition | None:
 
 def is_live(standing: Standing) -> bool:
     """Whether its targets are worth looking at: it may still be used, and nothing of it has been."""
-    return standing.phase not in FINISHED and not standing.was_used and not _is_over(standing)
+    return standing.phase not in FINISHED and not standing.was_used and not _has_lapsed(standing)
 
 
-def _is_over(standing: Standing) -> bool:
+def _has_lapsed(standing: Standing) -> bool:
     return standing.valid_until is None and not standing.may_be_decided
 
 

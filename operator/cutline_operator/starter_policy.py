@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from cutline.api.proposals import API_VERSION
 from cutline.api.settings import StarterPolicy
+from cutline.domain.kind import POLICY
 
 _NOTE = "Made once when Cutline was installed. Change or delete it as you like; it is not made again."
 
@@ -12,8 +14,8 @@ def starter_policy(settings: StarterPolicy) -> dict[str, Any] | None:
     if not settings.is_enabled:
         return None
     return {
-        "apiVersion": "cutline.dev/v1alpha1",
-        "kind": "ReversibilityPolicy",
+        "apiVersion": API_VERSION,
+        "kind": POLICY.kind,
         "metadata": {
             "name": settings.name,
             "labels": {"app.kubernetes.io/name": "cutline"},

@@ -9,9 +9,7 @@ The proposer of a draft is the one who was denied. Nothing that is decided depen
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from cutline.api.fields import Fields
 from cutline.api.proposals import API_VERSION, KIND, stamped_spec
@@ -31,6 +29,7 @@ from cutline.kube.client import KubeClient
 from cutline.kube.errors import KubeError, NotFound
 from cutline.kube.resources import PROPOSALS
 from cutline.kube.world import WorldReader, readable
+from cutline.process.clock import Clock
 from cutline_webhook.policies import PolicyStore
 from cutline_webhook.proposing import Draft, ProposalMaker
 
@@ -86,7 +85,7 @@ class Drafter:
         reader: WorldReader,
         policies: PolicyStore,
         system_namespace: str,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._client = client
         self._maker = maker
@@ -145,9 +144,9 @@ class Drafter:
                 return name if await self._has_some_left(wish.actor) else ""
             if not existing.proposer.is_same_as(wish.actor):
                 continue  # Names can be guessed, and taken.
-            if await self._is_untouched(existing):
+            if await self._may_be_replaced(existing):
                 return await self._replaced(existing, wish)
-            if not await self._is_over(existing):
+            if not await self._comes_to_nothing_more(existing):
                 return ""
         return ""
 
@@ -156,11 +155,9 @@ class Drafter:
         drafts = [proposal for proposal in readable(mine) if proposal.proposer.may_be(actor)]
         return sum(self._now() < draft.decide_by for draft in drafts) < MOST_PER_ACTOR
 
-    async def _is_untouched(self, existing: Proposal) -> bool:
+    async def _may_be_replaced(self, existing: Proposal) -> bool:
         """Whether nothing is lost with it: nobody guards what the gate itself deletes."""
-        if existing.emergency is not None:
-            return False
-        return not await self._reader.signoffs(existing) and not await self._reader.was_used(existing)
+        return existing.emergency is None and await self._reader.is_untouched(existing)
 
     async def _replaced(self, existing: Proposal, wish: Wish) -> str:
         """The name of a draft that nobody has signed, free again; empty where it is what is wished for."""
@@ -170,8 +167,8 @@ class Drafter:
         await self._client.delete(PROPOSALS, existing.name, existing.namespace, uid=existing.uid)
         return existing.name
 
-    async def _is_over(self, existing: Proposal) -> bool:
-        """Whether what people signed can come to nothing more: it was used, or its time has run out."""
+    async def _comes_to_nothing_more(self, existing: Proposal) -> bool:
+        """Whether what people signed was used, or its time has run out."""
         return self._now() >= existing.decide_by + MAX_VALID_FOR or await self._reader.was_used(existing)
 
 

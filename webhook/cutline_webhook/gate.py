@@ -26,6 +26,7 @@ from cutline.kube.client import KubeClient
 from cutline.kube.errors import AlreadyExists, KubeError, NotFound
 from cutline.kube.resources import ADMITTED_CHANGES
 from cutline.kube.world import WorldReader
+from cutline.process.clock import Clock
 
 # A claim that somebody else makes at the same moment is met by looking again; more than
 # a few of them in one request means that something is wrong.
@@ -34,7 +35,6 @@ _MOST_ATTEMPTS = 4
 # These reviews carry a Scale or an Eviction, and of the target only its name.
 _NAMED_ONLY = ("scale", "eviction")
 
-Clock = Callable[[], datetime]
 PolicySource = Callable[[], Policies]
 
 

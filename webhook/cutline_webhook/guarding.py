@@ -8,7 +8,7 @@ collector.
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from cutline.domain.tree import JsonObject
 from cutline.kube.access import AccessReviewer, SigningVerb, signing
 from cutline.kube.errors import KubeError, NotFound
 from cutline.kube.world import WorldReader
+from cutline.process.clock import Clock
 from cutline_webhook.proposing import signed_actions
 from cutline_webhook.refusal import Refused, told
 
@@ -61,7 +62,7 @@ class Guard:
     settings: InstallationSettings
     reader: WorldReader
     reviewer: AccessReviewer
-    clock: Callable[[], datetime]
+    clock: Clock
 
     async def check(self, request: Request) -> Collection[str]:
         """Warnings for a request that may pass; raises `Refused` or `BadObject` for one that may not."""
@@ -158,7 +159,7 @@ class Guard:
             await self._check_review(request, proposal)
             return
         is_withdrawal = request.resource == "remediationproposals" and request.user.is_same_as(proposal.proposer)
-        if is_withdrawal and await self._is_untouched(proposal):
+        if is_withdrawal and await self.reader.is_untouched(proposal):
             return
         until = told(proposal.decide_by + MAX_VALID_FOR)
         raise Refused(
@@ -175,10 +176,6 @@ class Guard:
             raise Refused(
                 f"proposal {proposal.key} stays until somebody else has reviewed the emergency: any sign-off of it does"
             )
-
-    async def _is_untouched(self, proposal: Proposal) -> bool:
-        """Nobody has said a word about the proposal or used it: its proposer may withdraw it."""
-        return not await self.reader.signoffs(proposal) and not await self.reader.was_used(proposal)
 
     async def _proposal_of_record(self, request: Request, tree: JsonObject) -> Proposal | None:
         """The proposal that a record is about, unless that is gone or another one by now."""

@@ -22,7 +22,7 @@ class HttpRequest:
     query: str
     body: bytes
     peer_names: tuple[str, ...]
-    """Common name and alternative names of the client's verified certificate; () without one."""
+    """The common names in the client's verified certificate; () without one."""
 
 
 @dataclass(frozen=True, slots=True)

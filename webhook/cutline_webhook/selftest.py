@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cutline.api.proposals import API_VERSION, KIND
 from cutline.domain.verdict import Conclusion
 from cutline.kube.client import KubeClient, PatchKind
 from cutline.kube.errors import BadKubeconfig, Forbidden, KubeError, NotFound
@@ -87,8 +88,8 @@ async def _configurations_stand(client: KubeClient) -> str:
 async def _own_kinds_are_answered(client: KubeClient, subject: Subject) -> str:
     """A proposal about this very pod: stamped where a policy reaches it, else declined in our words."""
     proposal = {
-        "apiVersion": "cutline.dev/v1alpha1",
-        "kind": "RemediationProposal",
+        "apiVersion": API_VERSION,
+        "kind": KIND,
         "metadata": {"name": NAME, "namespace": subject.namespace},
         "spec": {
             "action": "Restart",

@@ -5,7 +5,6 @@ request is refused rather than corrected, so that nobody believes he was heard.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from cutline.api.fields import Fields
@@ -16,6 +15,7 @@ from cutline.domain.request import Request
 from cutline.domain.tree import JsonObject
 from cutline.kube.errors import NotFound
 from cutline.kube.world import WorldReader
+from cutline.process.clock import Clock
 from cutline_webhook.proposing import Draft, ProposalMaker
 from cutline_webhook.refusal import Refused
 
@@ -35,7 +35,7 @@ class Stamper:
         maker: ProposalMaker,
         reader: WorldReader,
         policies: Callable[[], Policies],
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._maker = maker
         self._reader = reader

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from cutline.kube.errors import NO_ANSWER, Invalid
 
 JsonObject: TypeAlias = dict[str, Any]
-"""An object as it is on the wire. Only `cutline.api` looks inside one."""
+"""An object as it is on the wire. What is decided with is made of it by `cutline.api` and the domain."""
 
 
 @dataclass(frozen=True, slots=True)

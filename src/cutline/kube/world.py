@@ -115,6 +115,10 @@ class WorldReader:
         selector = f"spec.proposal.uid={proposal.uid}"
         return bool(await self._client.list(ADMITTED_CHANGES, self._system_namespace, field_selector=selector, limit=1))
 
+    async def is_untouched(self, proposal: Proposal) -> bool:
+        """Whether nobody has said a word about the proposal or used it."""
+        return not await self.signoffs(proposal) and not await self.was_used(proposal)
+
     async def ends_of_proposals(self, proposer: User, namespace: str) -> tuple[datetime, ...]:
         """For each of somebody's proposals in a namespace, until when it can admit anything; past or to come."""
         trees = await self._client.list(PROPOSALS, namespace)
