@@ -47,7 +47,6 @@ class EventReason(StrEnum):
     NEVER_HAPPENED = "NeverHappened"
     EMERGENCY = "Emergency"
     EMERGENCY_REVIEWED = "EmergencyReviewed"
-    CONFIGURED = "Configured"
     CONFIGURATION_DRIFT = "ConfigurationDrift"
     CERTIFICATE_PROBLEM = "CertificateProblem"
     CERTIFICATE_EXPIRING = "CertificateExpiring"

@@ -55,7 +55,6 @@ class Configured:
     `bundle` is all that any of them trusts; `path` is empty where none has one of ours.
     """
 
-    exist: bool
     bundle: Certificates
     path: str
 
@@ -263,7 +262,7 @@ def configured_by(configurations: Iterable[Mapping[str, Any]]) -> Configured:
     stored = list(configurations)
     bundles = unique(one for tree in stored for bundle in bundles_of(tree) for one in read_bundle(bundle))
     paths = (_path_of(webhook) for tree in stored for webhook in tree.get("webhooks") or ())
-    return Configured(bool(stored), bundles, next((path for path in paths if path), ""))
+    return Configured(bundles, next((path for path in paths if path), ""))
 
 
 def is_path(text: str) -> bool:

@@ -76,7 +76,7 @@ class ClusterInMemory(Transport):
                 answer = self._delete(plural, namespace, name, body)
             case _:
                 raise KubeError(405, "MethodNotAllowed", exchange.method)
-        return Answer(200, "application/json", json.dumps(answer).encode())
+        return Answer(200, json.dumps(answer).encode())
 
     async def stream(
         self, exchange: Exchange, timeout_seconds: float, silence_seconds: float

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from cutline.kube import client as client_module
-from cutline.kube.client import KubeClient, PatchKind, Propagation
+from cutline.kube.client import KubeClient, PatchKind
 from cutline.kube.errors import Gone, Invalid, KubeError, NotFound, Unavailable
 from cutline.kube.resources import CONFIGMAPS, NODES, PODS
 from cutline.kube.transport import Answer
@@ -58,12 +58,6 @@ def status(code: int, reason: str) -> web.Response:
     [
         (lambda c: c.get(PODS, "web", "shop"), "GET /api/v1/namespaces/shop/pods/web", None, None),
         (
-            lambda c: c.get(PODS, "web", "shop", resource_version="0"),
-            "GET /api/v1/namespaces/shop/pods/web?resourceVersion=0",
-            None,
-            None,
-        ),
-        (
             lambda c: c.create(CONFIGMAPS, {"a": 1}, "shop", dry_run=True, field_manager="me"),
             "POST /api/v1/namespaces/shop/configmaps?fieldManager=me&dryRun=All",
             "application/json",
@@ -88,20 +82,13 @@ def status(code: int, reason: str) -> web.Response:
             [{"op": "test"}],
         ),
         (
-            lambda c: c.patch(NODES, "n1", {}, kind=PatchKind.APPLY, force=True),
-            "PATCH /api/v1/nodes/n1?fieldManager=cutline&force=true",
-            "application/apply-patch+yaml",
-            {},
-        ),
-        (
-            lambda c: c.delete(NODES, "n1", uid="u", propagation=Propagation.ORPHAN, dry_run=True),
+            lambda c: c.delete(NODES, "n1", uid="u", dry_run=True),
             "DELETE /api/v1/nodes/n1",
             "application/json",
             {
                 "apiVersion": "v1",
                 "kind": "DeleteOptions",
                 "preconditions": {"uid": "u"},
-                "propagationPolicy": "Orphan",
                 "dryRun": ["All"],
             },
         ),

@@ -91,7 +91,7 @@ def supply(data: dict[str, str] | None, ca_bundle: str = "") -> Supply:
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
         objects.put("secrets", "gate-tls", {"data": encoded})
     source = GivenCertificate(SecretStore(objects, NAMESPACE), "gate-tls", ca_bundle, HOST)
-    return asyncio.run(source.supply(Stored(None, Configured(False, (), "")), NOW))
+    return asyncio.run(source.supply(Stored(None, Configured((), "")), NOW))
 
 
 def intermediate() -> dict[str, str]:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cutline_webhook.server import JSON, Handler, HttpRequest, HttpResponse, Limits, Server
+from cutline_webhook.messages import JSON, Handler, HttpRequest, HttpResponse, Limits
+from cutline_webhook.server import Server
 
 # Short enough to be awaited, and still longer than anything that must not run into them.
 QUICK = Limits(idle=0.2, request=0.2, answer=0.2, linger=0.02, handshake=0.2)
@@ -13,7 +14,7 @@ MIB = 1024 * 1024
 
 async def echo(request: HttpRequest) -> HttpResponse:
     """Answer with the request's own parts."""
-    said = f"{request.method} {request.path} {request.query} {len(request.body)}"
+    said = f"{request.method} {request.path} {len(request.body)}"
     return HttpResponse(200, said.encode(), JSON)
 
 

@@ -57,7 +57,7 @@ def asked(route: str, answer: Any, *missing: str) -> tuple[dict[str, Any], str]:
         client_names=frozenset(),
         verifies_clients=False,
     )
-    answered = asyncio.run(app.handle(HttpRequest("POST", f"/s3cret{route}", "", json.dumps(REVIEW).encode(), ())))
+    answered = asyncio.run(app.handle(HttpRequest("POST", f"/s3cret{route}", json.dumps(REVIEW).encode(), ())))
     return json.loads(answered.body)["response"], metrics.render().decode()
 
 

@@ -348,7 +348,7 @@ def test_the_app_refuses_by_the_head_alone_and_in_full_alike(refusing: App, head
     refusal = refusing.refuse_early(head)
     assert refusal is not None
     assert refusal.status == status
-    whole = HttpRequest(head.method, head.path, "", b"{}", head.peer_names)
+    whole = HttpRequest(head.method, head.path, b"{}", head.peer_names)
     assert asyncio.run(refusing.handle(whole)) == refusal
 
 
@@ -365,14 +365,14 @@ def test_the_app_refuses_by_the_head_alone_and_in_full_alike(refusing: App, head
 def test_the_app_reads_what_comes_to_its_routes(willing: App, names: tuple[str, ...], route: str) -> None:
     assert willing.refuse_early(HttpHead("POST", f"/s3cret{route}", names)) is None
     # The body is looked at: this one is no review.
-    answer = asyncio.run(willing.handle(HttpRequest("POST", f"/s3cret{route}", "", b"{}", names)))
+    answer = asyncio.run(willing.handle(HttpRequest("POST", f"/s3cret{route}", b"{}", names)))
     assert answer.status == 400
 
 
 def test_readiness_is_told_to_everybody() -> None:
     strict = app(names=API_SERVER, verifies=True)
     assert strict.refuse_early(HttpHead("HEAD", "/readyz", ())) is None
-    assert asyncio.run(strict.handle(HttpRequest("GET", "/readyz", "", b"", ()))).status == 200
+    assert asyncio.run(strict.handle(HttpRequest("GET", "/readyz", b"", ()))).status == 200
 
 
 def test_an_app_behind_a_server_holds_nothing_of_a_stranger(run: Run) -> None:

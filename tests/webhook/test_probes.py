@@ -22,7 +22,7 @@ def ask(metrics: Metrics, path: str, *missing: str, method: str = "GET") -> Http
     handler = probes(metrics, lambda: missing)
 
     async def scenario() -> HttpResponse:
-        return await handler(HttpRequest(method, path, "", b"", ()))
+        return await handler(HttpRequest(method, path, b"", ()))
 
     return asyncio.run(scenario())
 

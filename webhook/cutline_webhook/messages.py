@@ -18,8 +18,7 @@ class HttpRequest:
 
     method: str
     path: str
-    """As sent, percent-encoding included: a path that had to be decoded to match does not match."""
-    query: str
+    """As sent, percent-encoding included and without a query: one that had to be decoded to match does not match."""
     body: bytes
     peer_names: tuple[str, ...]
     """The common names in the client's verified certificate; () without one."""

@@ -132,7 +132,7 @@ class RequestReader:
         self.receiving = True
         self.expects_continue = False
         self._url = b""
-        self._path = self._query = ""
+        self._path = ""
         self._method = ""
         self._announced: int | None = None
         self._most_body = self._limits.body_bytes
@@ -178,7 +178,7 @@ class RequestReader:
             self.expects_continue = False
         elif not self._has_host:
             self._refuse(HTTPStatus.BAD_REQUEST)
-        self._path, self._query = self._split_target()
+        self._path = self._path_in_target()
         self._method = self._parser.get_method().decode("ascii")
         if self._refuse_early is not None:
             refusal = self._refuse_early(HttpHead(self._method, self._path, self._peer_names))
@@ -203,10 +203,10 @@ class RequestReader:
         body = bytes(self._body)
         self._body = bytearray()
         self._counted = 0  # from here on it is for the receiver to give back
-        request = HttpRequest(self._method, self._path, self._query, body, self._peer_names)
+        request = HttpRequest(self._method, self._path, body, self._peer_names)
         self._finished.append(Received(request, self._keep_alive))
 
-    def _split_target(self) -> tuple[str, str]:
+    def _path_in_target(self) -> str:
         try:
             target = self._url.decode("ascii")
         except UnicodeDecodeError:
@@ -214,8 +214,7 @@ class RequestReader:
         if not target.startswith("/"):
             # Absolute form is for proxies; "*" and host:port belong to methods we do not serve.
             self._refuse(HTTPStatus.BAD_REQUEST)
-        path, _, query = target.partition("?")
-        return path, query
+        return target.partition("?")[0]
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size

@@ -11,31 +11,10 @@ import ssl
 from collections.abc import Coroutine
 
 from cutline_webhook.connection import Connection
-from cutline_webhook.messages import (
-    JSON,
-    TEXT,
-    EarlyCheck,
-    Handler,
-    HttpHead,
-    HttpRequest,
-    HttpResponse,
-    Limits,
-    plain,
-)
+from cutline_webhook.messages import EarlyCheck, Handler, Limits
 from cutline_webhook.parsing import BodyBudget
 
-__all__ = [
-    "JSON",
-    "TEXT",
-    "EarlyCheck",
-    "Handler",
-    "HttpHead",
-    "HttpRequest",
-    "HttpResponse",
-    "Limits",
-    "Server",
-    "plain",
-]
+__all__ = ["Limits", "Server"]
 
 _log = logging.getLogger(__name__)
 

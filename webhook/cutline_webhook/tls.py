@@ -24,7 +24,6 @@ class ServedCertificate:
 
     not_after: float
     """End of validity, seconds since the epoch."""
-    names: tuple[str, ...]
     sha256: str
 
 
@@ -80,6 +79,5 @@ def _tried(server: ssl.SSLContext, certificate: bytes) -> ServedCertificate:
         raise ValueError("it presents no certificate")
     return ServedCertificate(
         not_after=float(ssl.cert_time_to_seconds(str(decoded["notAfter"]))),
-        names=tuple(str(entry[1]) for entry in decoded.get("subjectAltName", ())),
         sha256=hashlib.sha256(encoded).hexdigest(),
     )

@@ -1,7 +1,7 @@
 """The async client of the Kubernetes API, the only code of ours that talks to an API server.
 
-Objects go in and come out as they are on the wire. Reads are consistent unless the caller names a
-resource version: none is served from a cache of ours. Nothing is retried here (see `transport`).
+Objects go in and come out as they are on the wire. Reads are consistent: none is served from a
+cache, ours or the API server's. Nothing is retried here (see `transport`).
 
 Every method raises a `KubeError` (`cutline.kube.errors`) and nothing else for what can go wrong
 outside this process.
@@ -42,16 +42,6 @@ class PatchKind(Enum):
 
     MERGE = "application/merge-patch+json"
     JSON = "application/json-patch+json"
-    APPLY = "application/apply-patch+yaml"
-    STRATEGIC = "application/strategic-merge-patch+json"
-
-
-class Propagation(Enum):
-    """What becomes of the objects owned by a deleted one."""
-
-    FOREGROUND = "Foreground"
-    BACKGROUND = "Background"
-    ORPHAN = "Orphan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +106,11 @@ class KubeClient:
         name: str,
         namespace: str | None = None,
         *,
-        resource_version: str | None = None,
         subresource: str | None = None,
         timeout: float | None = None,
     ) -> JsonObject:
-        """One object, read consistently.
-
-        A `resource_version` allows an older state ("0": any). Raises `NotFound` among others.
-        """
-        query = {} if resource_version is None else {"resourceVersion": resource_version}
-        return await self._call("GET", ref.path(namespace, name, subresource), query, timeout=timeout)
+        """One object, read consistently. Raises `NotFound` among others."""
+        return await self._call("GET", ref.path(namespace, name, subresource), {}, timeout=timeout)
 
     async def list(
         self,
@@ -233,18 +218,14 @@ class KubeClient:
         kind: PatchKind,
         subresource: str | None = None,
         dry_run: bool = False,
-        force: bool = False,
         field_manager: str = FIELD_MANAGER,
         timeout: float | None = None,
     ) -> JsonObject:
-        """Apply `patch`, a list for `PatchKind.JSON`. `force` takes fields from other appliers."""
-        query = _write_query(dry_run, field_manager)
-        if force:
-            query["force"] = "true"
+        """Apply `patch`, a list for `PatchKind.JSON`."""
         return await self._call(
             "PATCH",
             ref.path(namespace, name, subresource),
-            query,
+            _write_query(dry_run, field_manager),
             msgspec.json.encode(patch),
             content_type=kind.value,
             timeout=timeout,
@@ -257,20 +238,16 @@ class KubeClient:
         namespace: str | None = None,
         *,
         uid: str | None = None,
-        resource_version: str | None = None,
-        propagation: Propagation | None = None,
         dry_run: bool = False,
         timeout: float | None = None,
     ) -> JsonObject:
-        """Delete one object, only if it has the given uid and resource version (else `Conflict`).
+        """Delete one object, only if it has the given uid (else `Conflict`).
 
         Answers the object while finalizers or a grace period keep it, a `Status` otherwise.
         """
         options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        preconditions = {"uid": uid, "resourceVersion": resource_version}
-        options["preconditions"] = {key: value for key, value in preconditions.items() if value is not None}
-        if propagation is not None:
-            options["propagationPolicy"] = propagation.value
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
         if dry_run:
             options["dryRun"] = ["All"]
         return await self._call("DELETE", ref.path(namespace, name), {}, msgspec.json.encode(options), timeout=timeout)

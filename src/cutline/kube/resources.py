@@ -66,8 +66,6 @@ def _invalid(message: str) -> Invalid:
 
 
 DEPLOYMENTS: Final = ResourceRef("apps", "v1", "deployments", namespaced=True)
-STATEFULSETS: Final = ResourceRef("apps", "v1", "statefulsets", namespaced=True)
-DAEMONSETS: Final = ResourceRef("apps", "v1", "daemonsets", namespaced=True)
 REPLICASETS: Final = ResourceRef("apps", "v1", "replicasets", namespaced=True)
 CONTROLLERREVISIONS: Final = ResourceRef("apps", "v1", "controllerrevisions", namespaced=True)
 PODS: Final = ResourceRef("", "v1", "pods", namespaced=True)
@@ -78,7 +76,6 @@ CONFIGMAPS: Final = ResourceRef("", "v1", "configmaps", namespaced=True)
 ENDPOINT_SLICES: Final = ResourceRef("discovery.k8s.io", "v1", "endpointslices", namespaced=True)
 EVENTS: Final = ResourceRef("events.k8s.io", "v1", "events", namespaced=True)
 HPAS: Final = ResourceRef("autoscaling", "v2", "horizontalpodautoscalers", namespaced=True)
-PDBS: Final = ResourceRef("policy", "v1", "poddisruptionbudgets", namespaced=True)
 CLUSTERROLES: Final = ResourceRef("rbac.authorization.k8s.io", "v1", "clusterroles", namespaced=False)
 CRDS: Final = ResourceRef("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 VALIDATING_CONFIGS: Final = ResourceRef(

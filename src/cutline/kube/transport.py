@@ -45,7 +45,6 @@ class Answer:
     """A successful answer (2xx)."""
 
     status_code: int
-    content_type: str
     body: bytes
 
 
@@ -78,7 +77,7 @@ class Transport:
         """
         try:
             async with asyncio.timeout(timeout_seconds), self._open(exchange) as response:
-                return Answer(response.status, response.content_type, await response.read())
+                return Answer(response.status, await response.read())
         except TimeoutError as error:
             raise Unavailable(
                 NO_ANSWER, "Timeout", f"no answer from the API server within {timeout_seconds:g} s"
