@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _MOST_STEPS: Final = 4
 
 
-class Status(StrEnum):
+class State(StrEnum):
     """How it stands with the certificate, for people and for scripts that wait."""
 
     SETTLED = "Settled"
@@ -35,10 +35,10 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CertificateStatus:
     """The status, and why."""
 
-    status: Status
+    state: State
     text: str = ""
 
 
@@ -48,10 +48,10 @@ class Kept:
 
     path: str
     bundle: str
-    standing: Standing
+    status: CertificateStatus
 
 
-Note = Callable[[Standing], Awaitable[None]]
+Note = Callable[[CertificateStatus], Awaitable[None]]
 """Writes down how it stands, where people find it."""
 
 
@@ -77,19 +77,19 @@ class CertificateKeeper:
         """
         trees = [tree for tree in configurations if tree is not None]
         stored = Stored(await self._store.read(WEBHOOK_SECRET), configured_by(trees))
-        standing = Standing(Status.ROTATING)
+        status = CertificateStatus(State.ROTATING)
         for _ in range(_MOST_STEPS):
             now = self._clock()
             supply = await self._source.supply(stored, now)
             step = self._step(stored, supply, trees, now)
-            standing = _standing(step, supply)
+            status = _status_of(step, supply)
             await self._notices.tell(stored, supply, now)
             if step.is_passive:
                 break
-            await note(standing)
+            await note(status)
             _log.info("certificates: %s", step.value)
             stored = await self._take(step, stored, supply, owner, now)
-        return Kept(stored.path, pem_of(*stored.bundle), standing)
+        return Kept(stored.path, pem_of(*stored.bundle), status)
 
     def _step(self, stored: Stored, supply: Supply, trees: Sequence[JsonObject], now: datetime) -> Step:
         match supply:
@@ -145,7 +145,7 @@ _WORDS: Final = {
 }
 
 
-def _standing(step: Step, supply: Supply) -> Standing:
+def _status_of(step: Step, supply: Supply) -> CertificateStatus:
     if isinstance(supply, Trouble):
-        return Standing(Status.BLOCKED, f"{supply.problem.value}: {supply.text}")
-    return Standing(Status.SETTLED if step is Step.NOTHING else Status.ROTATING, _WORDS[step])
+        return CertificateStatus(State.BLOCKED, f"{supply.problem.value}: {supply.text}")
+    return CertificateStatus(State.SETTLED if step is Step.NOTHING else State.ROTATING, _WORDS[step])

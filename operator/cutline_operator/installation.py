@@ -13,7 +13,7 @@ from cutline.api.settings import InstallationSettings
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import AlreadyExists, KubeError, NotFound
 from cutline.kube.resources import POLICIES, ResourceRef
-from cutline_operator.certificate_keeper import CertificateKeeper, Standing, Status
+from cutline_operator.certificate_keeper import CertificateKeeper, CertificateStatus, State
 from cutline_operator.configure import Configurator, wanted_configurations
 from cutline_operator.installation_notes import InstallationNotes
 from cutline_operator.logs import OnChange
@@ -29,8 +29,10 @@ PASS_SECONDS: Final = 5.0
 """Seconds between two passes: how long an edit of a configuration may stand."""
 _BUSY_PASS_SECONDS: Final = 1.0  # until all is settled
 
-_UNANSWERED: Final = Standing(Status.ROTATING, "waiting until the webhook answers under its certificate")
-_TRUSTED_ON: Final = Standing(Status.ROTATING, "waiting until every replica was verified without a former authority")
+_UNANSWERED: Final = CertificateStatus(State.ROTATING, "waiting until the webhook answers under its certificate")
+_TRUSTED_ON: Final = CertificateStatus(
+    State.ROTATING, "waiting until every replica was verified without a former authority"
+)
 
 
 class Installation:
@@ -87,26 +89,26 @@ class Installation:
         notes = await InstallationNotes.read(self._client, self._settings.namespace, owner)
         kept = await self._keeper.keep([slot.stored for slot in slots], owner, notes.note_certificates)
         if not kept.path or not kept.bundle:
-            await self._settle(notes, kept.standing)
+            await self._settle(notes, kept.status)
             return False
         wanted = Connection(self._address, kept.path, kept.bundle)
         connection = await self._configurator.without_losing_trust(slots, wanted)
         trees = wanted_configurations(self._settings, connection, owner)
         progress = notes.progress
         if not await self._configurator.configure(slots, trees, connection, was_complete=progress.was_configured):
-            is_settled = kept.standing.status is Status.SETTLED
-            await self._settle(notes, _UNANSWERED if is_settled else kept.standing)
+            is_settled = kept.status.state is State.SETTLED
+            await self._settle(notes, _UNANSWERED if is_settled else kept.status)
             return False
         has_starter_policy = progress.has_starter_policy or await self._make_starter_policy()
         await notes.save(replace(notes.progress, was_configured=True, has_starter_policy=has_starter_policy))
-        await self._settle(notes, kept.standing if connection == wanted else _TRUSTED_ON)
+        await self._settle(notes, kept.status if connection == wanted else _TRUSTED_ON)
         return True
 
-    async def _settle(self, notes: InstallationNotes, standing: Standing) -> None:
+    async def _settle(self, notes: InstallationNotes, status: CertificateStatus) -> None:
         """Note how it stands with the certificates at the end of a pass."""
-        await notes.note_certificates(standing)
-        self._is_settled = standing.status is not Status.ROTATING
-        self._metrics.certificates_settled.set(standing.status is Status.SETTLED)
+        await notes.note_certificates(status)
+        self._is_settled = status.state is not State.ROTATING
+        self._metrics.certificates_settled.set(status.state is State.SETTLED)
 
     async def _owner(self) -> Owner | None:
         """The owning object with its uid; None where it is gone or about to be."""

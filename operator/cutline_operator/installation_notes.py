@@ -10,7 +10,7 @@ from cutline.domain.tree import JsonObject as Tree
 from cutline.kube.client import KubeClient
 from cutline.kube.errors import NotFound
 from cutline.kube.resources import CONFIGMAPS, JsonObject
-from cutline_operator.certificate_keeper import Standing, Status
+from cutline_operator.certificate_keeper import CertificateStatus, State
 from cutline_operator.owner import Owner
 from cutline_operator.webhook_configurations import MANAGED_BY
 
@@ -27,14 +27,14 @@ class Progress:
 
     was_configured: bool = False
     has_starter_policy: bool = False
-    certificates: Standing | None = None
+    certificates: CertificateStatus | None = None
 
     def as_data(self, owner: Owner) -> dict[str, str]:
         """The ConfigMap's data."""
         done = {_CONFIGURED: self.was_configured, _STARTER_POLICY: self.has_starter_policy}
         data = {_INSTALLATION: owner.uid, **{key: _DONE for key, is_done in done.items() if is_done}}
         if self.certificates is not None:
-            data |= {_CERTIFICATES: self.certificates.status.value, _CERTIFICATES_TEXT: self.certificates.text}
+            data |= {_CERTIFICATES: self.certificates.state.value, _CERTIFICATES_TEXT: self.certificates.text}
         return data
 
 
@@ -46,9 +46,9 @@ def progress_of(config_map: Tree | None, owner: Owner) -> Progress:
     return Progress(_CONFIGURED in data, _STARTER_POLICY in data, _certificates(data))
 
 
-def _certificates(data: Tree) -> Standing | None:
+def _certificates(data: Tree) -> CertificateStatus | None:
     try:
-        return Standing(Status(str(data.get(_CERTIFICATES))), str(data.get(_CERTIFICATES_TEXT, "")))
+        return CertificateStatus(State(str(data.get(_CERTIFICATES))), str(data.get(_CERTIFICATES_TEXT, "")))
     except ValueError:
         return None
 
@@ -71,9 +71,9 @@ class InstallationNotes:
         except NotFound:
             return cls(client, namespace, owner, None)
 
-    async def note_certificates(self, standing: Standing) -> None:
+    async def note_certificates(self, status: CertificateStatus) -> None:
         """Note how it stands with the certificates. Raises `KubeError`."""
-        await self.save(replace(self.progress, certificates=standing))
+        await self.save(replace(self.progress, certificates=status))
 
     async def save(self, progress: Progress) -> None:
         """Note all of it. Raises `KubeError`."""

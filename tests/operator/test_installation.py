@@ -12,7 +12,7 @@ from aiohttp import web
 
 from cutline.api.settings import Endpoint, InstallationSettings, load_settings
 from cutline.domain.errors import BadObject
-from cutline_operator.certificate_keeper import Standing, Status
+from cutline_operator.certificate_keeper import CertificateStatus, State
 from cutline_operator.certificates import KeyPair, issue, make_authority
 from cutline_operator.installation_notes import Progress, progress_of
 from cutline_operator.listener import Listener
@@ -38,7 +38,7 @@ def settings(url: str = "") -> InstallationSettings:
 
 
 def test_remembers_what_was_done_for_this_installation_alone() -> None:
-    done = Progress(True, True, Standing(Status.BLOCKED, "the secret is missing"))
+    done = Progress(True, True, CertificateStatus(State.BLOCKED, "the secret is missing"))
     stored = {"data": done.as_data(OWNER)}
     assert progress_of(stored, OWNER) == done
     assert progress_of(stored, Owner("v1", "ClusterRole", "cutline-operator", "uid-2")) == Progress()
