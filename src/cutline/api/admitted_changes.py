@@ -12,7 +12,7 @@ from cutline.domain.evaluate import requirements_of
 from cutline.domain.live import Live, World
 from cutline.domain.request import Request
 from cutline.domain.tree import ABSENT, JsonObject, canonical, segments
-from cutline.domain.verdict import Verdict
+from cutline.domain.verdict import Evaluation, Verdict
 
 KIND = "AdmittedChange"
 MAX_UNDO_BYTES = 64 * 1024
@@ -56,18 +56,13 @@ def admitted_change(
         "requestDigest": change.digest,
         "canonical": change.canonical,
         "actor": stamp_of(request.user),
-        "request": {
-            "uid": request.uid,
-            "operation": request.operation.value,
-            "resource": f"{request.resource}.{request.group}" if request.group else request.resource,
-            "subresource": request.subresource,
-        },
+        "request": _request(request),
         "target": _target(change, world),
         "signoffs": [
             {"namespace": one.namespace, "name": one.name, "uid": one.uid, "by": one.by.username}
             for one in covering.counted
         ],
-        "signedBy": ", ".join(one.by.username for one in covering.counted),
+        "signedBy": _signed_by(covering),
         # All of it was met; more than a record can hold must not keep a signed change from happening.
         "requirement": [dict(one.as_tree()) for one in demanded[:MOST_DEMANDS]],
         "undo": undo_of(change, world.live),
@@ -77,9 +72,25 @@ def admitted_change(
         spec["removal"] = _removal(change)
     if proposal.emergency is not None:
         spec["emergency"] = {"reason": proposal.emergency.reason, "ticket": proposal.emergency.ticket}
-        spec["signedBy"] = f"{proposal.proposer.username} (emergency)"
     metadata = {"name": covering.claim_name, "namespace": namespace}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
+
+
+def _signed_by(covering: Evaluation) -> str:
+    """On whose word, for people: of an emergency, on its proposer's own."""
+    proposal = covering.proposal
+    if proposal.emergency is not None:
+        return f"{proposal.proposer.username} (emergency)"
+    return ", ".join(one.by.username for one in covering.counted)
+
+
+def _request(request: Request) -> JsonObject:
+    return {
+        "uid": request.uid,
+        "operation": request.operation.value,
+        "resource": f"{request.resource}.{request.group}" if request.group else request.resource,
+        "subresource": request.subresource,
+    }
 
 
 def undo_of(change: Change, live: Live) -> str:
