@@ -237,7 +237,7 @@ def test_what_one_proposer_leaves_behind_is_bounded_too(cluster: Cluster) -> Non
     await_true(lambda: len(cluster.items("rprop", "-n", ns)) == _MOST_STORED, "they are all there")
     goes = created + timedelta(days=7, hours=1, minutes=30)
     offered = cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(1))
-    offered.must_be_refused("delete some that are over", f"{goes:%Y-%m-%d %H:%M}Z")
+    offered.must_be_refused("delete some that are over", f"{goes:%Y-%m-%d %H:%M:%SZ}")
     cluster.try_propose("bob", ns, "ScaleDown", CHECKOUT, **scale_down(1)).must_pass()
     cluster.kubectl("agent", "delete", "rprop", "old-0", "-n", ns).must_pass()
     cluster.try_propose("agent", ns, "ScaleDown", CHECKOUT, **scale_down(1)).must_pass()
