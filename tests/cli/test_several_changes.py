@@ -214,6 +214,32 @@ def test_what_brings_an_effect_about_never_rides_along(change: Field, effect: Ef
     assert not [line for line in drawn(entry(update(change), effect)) if "(rides along)" in line]
 
 
+@pytest.mark.parametrize(
+    ("deadly", "target", "effect"),
+    [
+        (
+            Field("/spec/tolerations", ABSENT, [{"key": "k", "tolerationSeconds": 1}]),
+            Target("", "Pod", "shop", "web-1", "u"),
+            Effect.POD_REMOVAL,
+        ),
+        (Field("/status/phase", ABSENT, "Failed"), Target("", "Pod", "shop", "web-1", "u"), Effect.POD_REMOVAL),
+        (
+            Field("/status/conditions/Ready", "True", "False"),
+            Target("", "Node", "", "node-1", "u"),
+            Effect.DRAIN,
+        ),
+    ],
+)
+def test_the_field_that_ends_a_pod_is_not_told_as_one_that_rides_along(
+    deadly: Field, target: Target, effect: Effect
+) -> None:
+    # Beside another that acts: what acts alone is never said to ride along, known or not.
+    owners = Field("/metadata/ownerReferences", ABSENT, [{"uid": "u"}])
+    note = Field("/metadata/annotations/note", ABSENT, "x")
+    lines = the_change(drawn(entry(Change(target, Verb.UPDATE, (note, owners, deadly)), effect)))
+    assert [line for line in lines if "(rides along)" in line] == ["@ metadata.annotations.note (rides along)"]
+
+
 def test_pods_of_an_old_revision_are_said_to_take_the_place_of_others() -> None:
     up, note = Field("/spec/replicas", 0, 5), Field("/metadata/annotations/note", ABSENT, "x")
     lines = drawn(entry(update(up, note, kind="ReplicaSet"), Effect.ROLLBACK), action=Action.ROLLBACK)

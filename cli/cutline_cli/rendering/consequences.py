@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from cutline.domain.actions.drain import UNSCHEDULABLE
+from cutline.domain.actions.drain import TAINTS, UNSCHEDULABLE
 from cutline.domain.actions.ownership import LABELS, OWNERS
 from cutline.domain.actions.rollback import REVISIONED, TEMPLATE
 from cutline.domain.actions.scale_down import REPLICAS, is_count
@@ -15,7 +15,7 @@ from cutline.domain.tree import ABSENT
 from cutline_cli.live_target import LiveTargets, removed_pods, revision_of
 from cutline_cli.rendering.entries import diff_hint
 from cutline_cli.rendering.fitting import counted
-from cutline_cli.rendering.weight import ANNOTATIONS, TAINTS, changes
+from cutline_cli.rendering.weight import ANNOTATIONS, changes
 from cutline_cli.standing import Record
 from cutline_cli.targets import where
 

@@ -24,8 +24,9 @@ from cutline.domain.policy import Policies
 from cutline.domain.tree import ABSENT, JsonObject, lookup, spelled
 
 UNSCHEDULABLE = "/spec/unschedulable"
-_TAINTS = "/spec/taints"
+TAINTS = "/spec/taints"
 _READY = "/status/conditions/Ready"
+_ACTING = (UNSCHEDULABLE, TAINTS, _READY, OWNERS)
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
@@ -53,7 +54,7 @@ def _is_ready(content: JsonObject) -> bool:
 
 
 def _evicting_taints(content: JsonObject) -> list[Mapping[str, Any]]:
-    taints = lookup(content, _TAINTS)
+    taints = lookup(content, TAINTS)
     return [] if taints is ABSENT else [taint for taint in taints if taint.get("effect") == "NoExecute"]
 
 
@@ -68,6 +69,7 @@ def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: 
 MODEL = EffectModel(
     effect=Effect.DRAIN,
     recognise=_recognise,
+    acts=lambda field, kind: any(field.is_within(path) for path in _ACTING),
     is_essential=lambda field: False,
     objections=_objections,
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cutline.domain.change import Change
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
+from cutline.domain.kind import Kind
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 
@@ -36,6 +37,8 @@ class EffectModel:
     """What the gate knows about one effect.
 
     `recognise`: whether a change has the effect in this world.
+    `acts`: whether a field of an object of this kind can have a part in the effect. None that
+    `recognise` looks at may be left out: people are told that the others merely ride along.
     `is_essential`: whether a signed field must be in the request too, lest a part of
     what was signed be used alone.
     `tolerates`: whether a requested field that is not the signed one does no more than it.
@@ -45,6 +48,7 @@ class EffectModel:
 
     effect: Effect
     recognise: "Callable[[Change, World, Policies], bool]"
+    acts: Callable[[Field, Kind], bool]
     is_essential: Callable[[Field], bool]
     tolerates: Callable[[Field, Field], bool] = _nothing_more
     objections: Callable[[Change, Change, Narrowing, World], Iterator[str]] = _no_objection

@@ -16,7 +16,7 @@ eviction repeats while a disruption budget refuses it. They are all the removal 
 from collections.abc import Iterator
 
 from cutline.domain.actions.model import EffectModel
-from cutline.domain.actions.ownership import changes_hands
+from cutline.domain.actions.ownership import LABELS, OWNERS, changes_hands
 from cutline.domain.change import Change, End, Verb
 from cutline.domain.difference import Field
 from cutline.domain.effect import Effect
@@ -30,6 +30,7 @@ from cutline.domain.tree import spelled
 _DEADLINE = "/spec/activeDeadlineSeconds"
 _TOLERATIONS = "/spec/tolerations"
 _PHASE = "/status/phase"
+_ACTING = (OWNERS, LABELS, _DEADLINE, _TOLERATIONS, _PHASE)
 
 
 def _recognise(change: Change, world: World, policies: Policies) -> bool:
@@ -113,6 +114,7 @@ def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: 
 MODEL = EffectModel(
     effect=Effect.POD_REMOVAL,
     recognise=_recognise,
+    acts=lambda field, kind: any(field.is_within(path) for path in _ACTING),
     is_essential=lambda field: True,
     objections=_objections,
 )

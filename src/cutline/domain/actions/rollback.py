@@ -162,13 +162,24 @@ def _baseline(change: Change, world: World) -> Mapping[str, str]:
     }
 
 
+def _is_essential(field: Field) -> bool:
+    """Part of a template is another template; the annotations that undo restores may stay away."""
+    return field.is_within(TEMPLATE) or field.path in (_HISTORY, f"{_ANNOTATIONS}/{_ORDER}")
+
+
+def _acts(field: Field, kind: Kind) -> bool:
+    if _is_essential(field):
+        return True
+    if field.path == _ANNOTATIONS:
+        return isinstance(field.new, dict) and _ORDER in field.new
+    return kind is REPLICA_SET and field.is_within(REPLICAS)
+
+
 MODEL = EffectModel(
     effect=Effect.ROLLBACK,
     recognise=_recognise,
-    # Part of a template is another template; the annotations that undo restores may stay away.
-    is_essential=lambda field: (
-        field.is_within(TEMPLATE) or field.path == _HISTORY or field.path == f"{_ANNOTATIONS}/{_ORDER}"
-    ),
+    acts=_acts,
+    is_essential=_is_essential,
     baseline=_baseline,
 )
 

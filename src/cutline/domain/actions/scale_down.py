@@ -15,12 +15,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cutline.domain.actions.model import EffectModel
-from cutline.domain.actions.ownership import OWNERS, changes_hands
+from cutline.domain.actions.ownership import LABELS, OWNERS, changes_hands
 from cutline.domain.change import Change, Verb
 from cutline.domain.difference import Field, apply
 from cutline.domain.effect import Effect
 from cutline.domain.errors import BadObject
-from cutline.domain.kind import DAEMON_SET, REPLICA_SET, Role
+from cutline.domain.kind import DAEMON_SET, REPLICA_SET, Kind, Role
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.normal_form import SHARE_ANNOTATIONS
@@ -132,10 +132,19 @@ def _baseline(change: Change, world: World) -> Mapping[str, str]:
     return {"replicas": str(count_of(lookup(world.live.content, REPLICAS)))}
 
 
+def _is_essential(field: Field) -> bool:
+    return any(field.is_within(path) for path in _ESSENTIAL) or _changes_share(field)
+
+
+def _acts(field: Field, kind: Kind) -> bool:
+    return _is_essential(field) or (kind is REPLICA_SET and field.is_within(LABELS))
+
+
 MODEL = EffectModel(
     effect=Effect.SCALE_DOWN,
     recognise=_recognise,
-    is_essential=lambda field: any(field.is_within(path) for path in _ESSENTIAL) or _changes_share(field),
+    acts=_acts,
+    is_essential=_is_essential,
     tolerates=_tolerates,
     objections=_objections,
     baseline=_baseline,
