@@ -7,15 +7,15 @@ from typing import Any
 
 from cutline.api.policies import policies_of
 from cutline.domain.change import Change
+from cutline.domain.drift import drift_of
 from cutline.domain.effect import Action, Effect
-from cutline.domain.effects import baseline_of
 from cutline.domain.errors import MissingFact, Unrecognised
 from cutline.domain.kind import Role, kind_named
 from cutline.domain.live import Live, World
 from cutline.domain.policy import MatchedLine, Policies, crossed_lines, in_order
 from cutline.domain.proposal import SignedChange
 from cutline.domain.target import Target
-from cutline.domain.tree import ABSENT, digest, lookup
+from cutline.domain.tree import lookup
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import POLICIES
 from cutline.kube.revisions import REVISION
@@ -107,12 +107,12 @@ async def _read_target(
     except Unrecognised as error:
         return LiveTarget(None, str(error))
     except NotFound:
-        return LiveTarget(None, "it does not exist any more", ("it is gone",))
+        gone = tuple(dict.fromkeys(text for entry in entries for text in drift_of(entry, None)))
+        return LiveTarget(None, "it does not exist any more", gone)
     except Forbidden:
         return LiveTarget(None, "you may not read it")
     world = await _world(reader, live)
-    drift = tuple(dict.fromkeys(text for entry in entries for text in drift_of(entry, world)))
-    return LiveTarget(live, drift=drift, lines=_lines(entries, world, policies))
+    return LiveTarget(live, drift=_drift(entries, world), lines=_lines(entries, world, policies))
 
 
 async def _world(reader: WorldReader, live: Live) -> World:
@@ -133,14 +133,17 @@ async def _policies(session: Session) -> Policies | None:
 
 
 def _lines(entries: list[SignedChange], world: World, policies: Policies | None) -> tuple[MatchedLine, ...]:
-    """What policies demand today."""
+    """What policies demand today; nothing where this user may not read what that depends on."""
     if policies is None:
         return ()
-    return in_order(
-        line
-        for entry in entries
-        for line in crossed_lines(entry.change, entry.effects - {Effect.LOOSENING}, world, policies)
-    )
+    try:
+        return in_order(
+            line
+            for entry in entries
+            for line in crossed_lines(entry.change, entry.effects - {Effect.LOOSENING}, world, policies)
+        )
+    except MissingFact:
+        return ()
 
 
 def main_entry(record: Record) -> SignedChange | None:
@@ -152,31 +155,12 @@ def main_entry(record: Record) -> SignedChange | None:
     return changes[0] if changes else None
 
 
-def drift_of(entry: SignedChange, world: World) -> tuple[str, ...]:
-    """What of the signed state no longer holds, for which the gate voids the approvals."""
-    change, live = entry.change, world.live
-    if change.target.uid != live.target.uid:
-        return ("it was deleted and created again, under another uid",)
-    changed = [field.path for field in change.fields if _differs(field.old, lookup(live.content, field.path))]
-    return (
-        *(f"{path.removeprefix('/').replace('/', '.')} has changed" for path in changed),
-        *(f"{key} is no longer what was signed" for key in _moved_baseline(entry, world)),
-    )
-
-
-def _moved_baseline(entry: SignedChange, world: World) -> list[str]:
+def _drift(entries: list[SignedChange], world: World) -> tuple[str, ...] | None:
+    """What the gate would find to have moved; None where this user may not read what that depends on."""
     try:
-        now = baseline_of(entry.effects, entry.change, world)
+        return tuple(dict.fromkeys(text for entry in entries for text in drift_of(entry, world)))
     except MissingFact:
-        # This user may not read the revisions; the gate will.
-        return []
-    return [key for key in sorted(now) if now[key] != entry.baseline.get(key)]
-
-
-def _differs(signed: Any, found: Any) -> bool:
-    if signed is ABSENT or found is ABSENT:
-        return signed is not found
-    return digest(signed) != digest(found)
+        return None
 
 
 def state_words(live: Live) -> list[str]:

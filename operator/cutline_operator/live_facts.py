@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cutline.domain.change import Change
+from cutline.domain.drift import drift_of
 from cutline.domain.effect import Action
-from cutline.domain.effects import baseline_of
-from cutline.domain.errors import MissingFact
 from cutline.domain.live import Live, World
 from cutline.domain.policy import Enforcement, MatchedLine, Policies, in_order, lines_of
 from cutline.domain.proposal import Proposal, SignedChange
@@ -34,22 +33,6 @@ def watched_entries(proposal: Proposal) -> tuple[SignedChange, ...]:
     return tuple(entry for entry in proposal.changes if not entry.change.removes_pod)
 
 
-def drift_of(entry: SignedChange, world: World | None) -> tuple[str, ...]:
-    """What is no longer as it was signed, as the gate would find it; `world` is None where the target is gone."""
-    target = entry.change.target
-    if world is None:
-        return (f"{target} is gone",)
-    if world.live.target.uid != target.uid:
-        return (f"{target} is another object now",)
-    try:
-        now = baseline_of(entry.effects, entry.change, world)
-    except MissingFact as fact:
-        return (str(fact),)
-    return tuple(
-        f"{key} of {target} is no longer what was signed" for key in now if now[key] != entry.baseline.get(key)
-    )
-
-
 def demanded(entry: SignedChange, world: World | None, policies: Policies) -> tuple[MatchedLine, ...]:
     """The lines that refuse this change today unless it is signed."""
     if world is None:
@@ -65,7 +48,7 @@ async def look(reader: WorldReader, proposal: Proposal, policies: Policies, now:
     lines: set[MatchedLine] = set()
     for entry in watched_entries(proposal):
         world = await _world_of(reader, entry.change.target)
-        drift += drift_of(entry, world)
+        drift += (f"{entry.change.target}: {text}" for text in drift_of(entry, world))
         lines |= set(demanded(entry, world, policies))
     return LiveFacts(tuple(drift), in_order(lines), now)
 

@@ -16,6 +16,7 @@ from cutline_cli.__main__ import main
 from cutline_cli.exits import ExitCode
 from tests.cli.api_server import PlayedApiServer, serving
 from tests.cli.samples import AGENT, ALICE, SAM, deployment, entry, eviction, mark, proposal, tree_of, update
+from tests.wire import make_policy_tree
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
 # Plays kubectl: sends the scale that its words ask for to whatever its kubeconfig names.
@@ -109,6 +110,15 @@ def test_from_the_proposal_to_the_approval(server: PlayedApiServer, capsys: pyte
         "Approved",
         "2/2",
     ]
+
+
+def test_who_may_read_policies_but_not_what_surrounds_the_target_is_shown_the_proposal_all_the_same(
+    server: PlayedApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["propose", "scale-down", "deploy/checkout", "--replicas", "2", "--summary", "x", "--name", "fewer"])
+    server.objects["/apis/cutline.dev/v1alpha1/reversibilitypolicies/production"] = make_policy_tree()
+    assert main(["show", "fewer"]) == ExitCode.OK
+    assert "2 approvals from sre, 1 of them from seniors (production/payments)" in capsys.readouterr().out
 
 
 def test_a_rejection_ends_the_waiting(server: PlayedApiServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,13 +6,14 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutline.domain.drift import drift_of
 from cutline.domain.lifecycle import Phase, Standing
 from cutline.domain.live import World
 from cutline.domain.narrowing import Narrowing
 from cutline.domain.signoff import Decision, Signoff
 from cutline.domain.text import visible
 from cutline.domain.user import User
-from cutline_cli.live_target import LiveTarget, LiveTargets, drift_of, main_entry
+from cutline_cli.live_target import LiveTarget, LiveTargets, main_entry
 from cutline_cli.rendering.screen import View, screen
 from cutline_cli.standing import Record, phase_of, standing_now
 from cutline_cli.visible import columns

@@ -23,9 +23,9 @@ def uncovered(
 ) -> Iterator[str]:
     """Everything in `requested` that `signed` does not cover, as texts; nothing means covered."""
     effects = frozenset(effects)
-    if not effects <= MODELS.keys():
-        # A newer gate signed it; what a part of it would do is not known here.
-        yield f"signed for what this gate does not know: {', '.join(sorted(effects - MODELS.keys()))}"
+    unknown = unknown_effects(effects)
+    if unknown:
+        yield unknown
         return
     models = [MODELS[effect] for effect in sorted(effects)]
     if signed.target != requested.target:
@@ -42,9 +42,7 @@ def uncovered(
 
     def is_signed(field: Field) -> bool:
         counterpart = by_path.get(field.path)
-        if counterpart is None:
-            return False
-        return counterpart.is_same_as(field) or any(model.tolerates(counterpart, field) for model in models)
+        return counterpart is not None and is_signed_as(counterpart, field, models)
 
     unsigned = [field for field in requested.fields if not is_signed(field)]
     riding = [field.path for field in unsigned if field.path not in by_path]
@@ -58,6 +56,17 @@ def uncovered(
         yield f"signed only together with: {_told(absent)}"
     for model in models:
         yield from model.objections(signed, requested, narrowing, world)
+
+
+def unknown_effects(effects: Iterable[Effect]) -> str:
+    """What a newer gate has signed for, as a text: what a part of it would do is not known here."""
+    unknown = sorted(frozenset(effects) - MODELS.keys())
+    return f"signed for what this gate does not know: {', '.join(unknown)}" if unknown else ""
+
+
+def is_signed_as(signed: Field, requested: Field, models: Iterable[EffectModel]) -> bool:
+    """Whether a requested field is the signed one, or does no more than it."""
+    return signed.is_same_as(requested) or any(model.tolerates(signed, requested) for model in models)
 
 
 def _belongs_to_the_whole(field: Field, models: Iterable[EffectModel]) -> bool:

@@ -7,9 +7,9 @@ from datetime import datetime
 from cutline.domain import claim as claims
 from cutline.domain.change import Change
 from cutline.domain.covering import uncovered
+from cutline.domain.drift import moved_baseline
 from cutline.domain.duration import format_duration
 from cutline.domain.effect import Action, Effect
-from cutline.domain.effects import baseline_of
 from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.policy import MatchedLine
 from cutline.domain.proposal import Proposal, SignedChange
@@ -119,10 +119,8 @@ def _exactness(entry: SignedChange, demand: Demand, counted: Approvals, snapshot
         yield Finding(Objection.NOT_EXACT, text)
     for effect in sorted(demand.effects - entry.effects):
         yield Finding(Objection.UNSIGNED_EFFECT, f"{effect.value} was not signed")
-    now = baseline_of(demand.effects & entry.effects, demand.change, world)
-    for key in sorted(now):
-        if now[key] != entry.baseline.get(key):
-            yield Finding(Objection.DRIFTED, f"{key} is no longer what was signed")
+    for text in moved_baseline(entry, demand.effects & entry.effects, demand.change, world):
+        yield Finding(Objection.DRIFTED, text)
 
 
 def _signatures(
