@@ -164,7 +164,7 @@ def test_a_target_that_has_changed_makes_a_proposal_stale(cluster: Cluster) -> N
         assert conditions(await_phase(cluster, name, ns, "Approved"))["Current"] == ("True", "AsSigned")
     cluster.kubectl("bob", "scale", "deployment/checkout", "-n", ns, "--replicas=6").must_pass()
     cluster.kubectl("admin", "delete", "deployment", "toy", "-n", ns).must_pass()
-    for name, why in {changed: "replicas of deployment/checkout", gone: "deployment/toy"}.items():
+    for name, why in {changed: "deployment/checkout", gone: "deployment/toy"}.items():
         stale = await_phase(cluster, name, ns, "Stale")
         assert conditions(stale)["Current"] == ("False", "Drifted")
         assert message(stale, "Current").startswith(why)
