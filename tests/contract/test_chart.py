@@ -201,7 +201,7 @@ def test_notes_ask_for_no_more_than_the_pods_of_a_release_meet(helm: str) -> Non
     assert "pod-security.kubernetes.io/enforce=restricted" in _notes(helm)
     notes = _notes(helm, *ON_NODES)
     assert "restricted" not in notes
-    assert "privileged level" in notes
+    assert "\nprivileged level of Pod Security" in notes
 
 
 def test_notes_say_when_nobody_may_read_what_is_monitored(helm: str) -> None:
