@@ -292,7 +292,7 @@ def test_configuration_has_the_keys_that_the_processes_read(render: Render) -> N
         "humans": {"userGroups"},
         "exempt": [],
         "webhook": {"externalURL", "service", "clientCA", "clientNames"},
-        "certificates": {"from", "secretName", "caBundle", "announceFor", "trustFormerFor"},
+        "certificates": {"from", "secretName", "caBundle", "announceFor", "trustFormerFor", "renewBefore"},
         "owner": {"apiVersion", "kind", "name"},
         "starterPolicy": {"enabled", "name", "spec"},
         "retention": {"finishedProposals", "admittedChanges"},

@@ -118,6 +118,7 @@ secretName: {{ include "cutline.certificateSecret" $ | toJson }}
 caBundle: {{ toJson .caBundle }}
 announceFor: {{ .announceFor }}
 trustFormerFor: {{ .trustFormerFor }}
+renewBefore: {{ .renewBefore }}
 {{- else -}}
 from: Operator
 {{- end -}}

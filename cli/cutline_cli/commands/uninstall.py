@@ -142,7 +142,7 @@ def _report(session: Session, release: _Release, deleted: list[str], *, purged: 
         console.say(f"deleted {name}" if deleted else name)
     console.say("nothing is gated any more; now remove the rest:")
     console.say(f"  helm uninstall {release.name} -n {namespace}")
-    console.say(f"  kubectl delete namespace {namespace}" + ("" if purged else "   # takes the ledger along"))
+    console.say(f"  kubectl delete namespace {namespace}" + ("" if purged else "   # takes the admitted changes along"))
     if not purged:
         console.say("policies, proposals, sign-offs and admitted changes stay, and so do their definitions;")
         console.say("  kubectl cutline uninstall --purge   deletes those too")
