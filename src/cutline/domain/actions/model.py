@@ -1,8 +1,8 @@
 """The one shape in which every effect is taught to the gate.
 
 An effect joins by adding a module beside this one and a row to `MODELS` of `effects.py`;
-nothing that decides, claims or prints has to change for it. How a proposal that is written by
-hand is rendered stands in `render.py`.
+nothing that decides or claims has to change for it. How a proposal that is written by hand is
+rendered stands in `render.py`; CONTRIBUTING.md lists what else an effect takes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
