@@ -1,6 +1,6 @@
 """Reading proposals, sign-offs and uses from the API server."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cutline.api.proposals import proposal_of
@@ -11,6 +11,7 @@ from cutline.domain.proposal import Proposal
 from cutline.domain.signoff import Signoff, of_proposal
 from cutline.kube.errors import Forbidden, NotFound
 from cutline.kube.resources import ADMITTED_CHANGES, PROPOSALS, SIGNOFFS
+from cutline.kube.world import readable
 from cutline_cli.exits import CliError, Missing
 from cutline_cli.rejections import Rejection, rejected_before
 from cutline_cli.session import Session
@@ -68,16 +69,7 @@ async def read_rejections(session: Session, record: Record) -> tuple[Rejection, 
         signoffs = _readable(session, await session.client.list(SIGNOFFS, namespace))
     except Forbidden:
         return None
-    return rejected_before(record.proposal, _stamped(trees), signoffs)
-
-
-def _stamped(trees: _Trees) -> Iterator[Proposal]:
-    """The proposals that the gate stamped; `list` warns of the others."""
-    for tree in trees:
-        try:
-            yield proposal_of(tree)
-        except BadObject:
-            continue
+    return rejected_before(record.proposal, readable(trees), signoffs)
 
 
 async def _uses(session: Session, proposal: Proposal) -> tuple[Use, ...] | None:

@@ -10,7 +10,7 @@ from cutline.domain.change import Change
 from cutline.domain.drift import drift_of
 from cutline.domain.effect import Action
 from cutline.domain.live import Live, World
-from cutline.domain.policy import Enforcement, MatchedLine, Policies, in_order, lines_of
+from cutline.domain.policy import MatchedLine, Policies, denying, in_order, lines_of
 from cutline.domain.proposal import Proposal, SignedChange
 from cutline.domain.target import Target
 from cutline.kube.errors import NotFound
@@ -38,8 +38,7 @@ def demanded(entry: SignedChange, world: World | None, policies: Policies) -> tu
     if world is None:
         return ()
     change: Change = entry.change
-    lines = lines_of(change, entry.effects, world, policies)
-    return tuple(line for line in lines if line.policy.enforcement is Enforcement.DENY)
+    return denying(lines_of(change, entry.effects, world, policies))
 
 
 async def look(reader: WorldReader, proposal: Proposal, policies: Policies, now: datetime) -> LiveFacts:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.lifecycle import FINISHED, ClaimState, Phase, Standing, needed_approvals
 from cutline.domain.signoff import Decision
 from cutline.domain.snapshot import Candidate
@@ -145,4 +144,4 @@ def over_at(candidate: Candidate) -> datetime:
     """From when a proposal can admit nothing any more, whatever anybody signs, and nothing was said about it."""
     said = (signoff.created for signoff in candidate.signoffs)
     done = (claim.created for claim in candidate.claims)
-    return max((candidate.proposal.decide_by + MAX_VALID_FOR, *said, *done))
+    return max((candidate.proposal.ends, *said, *done))

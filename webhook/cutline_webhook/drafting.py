@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from cutline.api.fields import Fields
 from cutline.api.proposals import API_VERSION, KIND, stamped_spec
 from cutline.domain.change import Change, Verb
-from cutline.domain.duration import MAX_VALID_FOR
 from cutline.domain.effect import Effect
 from cutline.domain.errors import CutlineError
 from cutline.domain.exempt import is_part_of_kubernetes
@@ -169,7 +168,7 @@ class Drafter:
 
     async def _comes_to_nothing_more(self, existing: Proposal) -> bool:
         """Whether what people signed was used, or its time has run out."""
-        return self._now() >= existing.decide_by + MAX_VALID_FOR or await self._reader.was_used(existing)
+        return self._now() >= existing.ends or await self._reader.was_used(existing)
 
 
 def draft_name(wish: Wish) -> str:

@@ -18,11 +18,11 @@ from cutline.api.policies import policy_of
 from cutline.api.proposals import proposal_of
 from cutline.api.settings import InstallationSettings
 from cutline.api.signoffs import signoff_of
-from cutline.domain.duration import MAX_DECIDE_WITHIN, MAX_VALID_FOR
+from cutline.domain.duration import MAX_DECIDE_WITHIN
 from cutline.domain.kind import POLICY
 from cutline.domain.narrowable import verify_narrowable
 from cutline.domain.policy import SCOPE_LABEL, Policy
-from cutline.domain.proposal import Proposal
+from cutline.domain.proposal import Proposal, ends_at
 from cutline.domain.recognised import unrecognised
 from cutline.domain.request import Operation, Request
 from cutline.domain.signoff import Decision, Signoff, last_words
@@ -161,7 +161,7 @@ class Guard:
         is_withdrawal = request.resource == "remediationproposals" and request.user.is_same_as(proposal.proposer)
         if is_withdrawal and await self.reader.is_untouched(proposal):
             return
-        until = told(proposal.decide_by + MAX_VALID_FOR)
+        until = told(proposal.ends)
         raise Refused(
             f"{what} stays while proposal {proposal.key} can still admit a change (until {until});"
             " reject or revoke instead"
@@ -197,7 +197,7 @@ class Guard:
 
     def _is_over(self, proposal: Proposal) -> bool:
         """Whether the proposal can admit nothing any more, not even by its latest approval."""
-        return self.clock() > proposal.decide_by + MAX_VALID_FOR
+        return self.clock() > proposal.ends
 
     async def _is_ending(self, namespace: str, request: Request) -> bool:
         """A proposal in a terminating namespace admits nothing; keeping it would only keep the namespace."""
@@ -243,7 +243,7 @@ def _weighs_until(request: Request, tree: JsonObject) -> datetime | None:
     if request.resource != "admittedchanges":
         return None
     created = Fields(tree.get("metadata"), "metadata").time("creationTimestamp")
-    return created + MAX_DECIDE_WITHIN + MAX_VALID_FOR
+    return ends_at(created, MAX_DECIDE_WITHIN)
 
 
 def _check_proposal(request: Request, tree: JsonObject) -> Collection[str]:

@@ -21,7 +21,7 @@ from cutline.domain.errors import BadObject
 from cutline.domain.exempt import is_part_of_kubernetes
 from cutline.domain.kind import DEPLOYMENT, POD, Kind
 from cutline.domain.live import Live, World
-from cutline.domain.policy import Enforcement, Policies, lines_of
+from cutline.domain.policy import Policies, denying, lines_of
 from cutline.domain.proposal import Proposal, SignedChange
 from cutline.domain.render import Parameters, render, signed_change, verify_applies, verify_bounds
 from cutline.domain.requirement import Requirement
@@ -246,8 +246,7 @@ def _requirement(
     demanded = distinct(
         line.requirement
         for (change, world), entry in zip(judged, entries, strict=True)
-        for line in lines_of(change, entry.effects, world, policies)
-        if line.policy.enforcement is Enforcement.DENY
+        for line in denying(lines_of(change, entry.effects, world, policies))
     )
     if not demanded:
         raise BadObject("spec.target", "no policy draws a line here: this needs no signature, just do it")

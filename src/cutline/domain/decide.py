@@ -8,7 +8,7 @@ from cutline.domain.change import Change
 from cutline.domain.effect import Effect
 from cutline.domain.effects import effects_of
 from cutline.domain.evaluate import Demand, evaluate
-from cutline.domain.policy import Enforcement, MatchedLine, lines_of, may_leave_lines
+from cutline.domain.policy import Enforcement, MatchedLine, denying, lines_of, may_leave_lines
 from cutline.domain.snapshot import Snapshot
 from cutline.domain.user import User
 from cutline.domain.verdict import Conclusion, Evaluation, Reason, Response, Verdict, not_gated, undecided
@@ -40,12 +40,12 @@ def decide(change: Change, actor: User, snapshot: Snapshot) -> Verdict:
         return not_gated(Reason.NO_LINE, change, effects)
 
     # Lines are drawn, but only to be seen.
-    denying = tuple(line for line in lines if line.policy.enforcement is Enforcement.DENY)
-    if not denying:
+    demanding = denying(lines)
+    if not demanding:
         return _observed(change, effects, lines)
 
     # Humans have signed exactly this change.
-    demand = Demand(change, actor, effects, denying)
+    demand = Demand(change, actor, effects, demanding)
     evaluations = _evaluations(demand, snapshot)
     covering = next((evaluation for evaluation in evaluations if evaluation.covers), None)
     if covering is not None:
@@ -57,7 +57,7 @@ def decide(change: Change, actor: User, snapshot: Snapshot) -> Verdict:
         response=Response.DENY,
         reason=Reason.NOT_COVERED if evaluations else Reason.NO_PROPOSAL,
         effects=effects,
-        lines=denying,
+        lines=demanding,
         change=change,
         evaluations=evaluations,
     )

@@ -109,6 +109,11 @@ def in_order(lines: Iterable[MatchedLine]) -> tuple[MatchedLine, ...]:
     return tuple(sorted(set(lines), key=lambda one: (one.policy_name, one.line_name, one.requirement.describe())))
 
 
+def denying(lines: Iterable[MatchedLine]) -> tuple[MatchedLine, ...]:
+    """Those that refuse a change unless it is signed: the others are drawn only to be seen."""
+    return tuple(line for line in lines if line.policy.enforcement is Enforcement.DENY)
+
+
 def crossed_lines(
     change: Change, effects: Iterable[Effect], world: World, policies: Policies
 ) -> tuple[MatchedLine, ...]:

@@ -140,11 +140,12 @@ class WorldReader:
         """
         namespaces = {self._system_namespace, target.namespace} - {""}
         listings = await asyncio.gather(*(self._client.list(PROPOSALS, name) for name in sorted(namespaces)))
+        opening = _opening_of(target)
         about = [
             (tree, proposer)
             for trees in listings
             for tree, proposer, end in _outlines(trees)
-            if now <= end and _names(tree, target) and not tree["metadata"].get("deletionTimestamp")
+            if now <= end and _names(tree, opening) and not tree["metadata"].get("deletionTimestamp")
         ]
         own = [tree for tree, proposer in about if proposer.is_same_as(actor)]
         others = [tree for tree, proposer in about if not proposer.is_same_as(actor)]
@@ -195,14 +196,18 @@ def _newest(tree: JsonObject) -> tuple[str, str]:
     return str(tree["metadata"]["creationTimestamp"]), str(tree["metadata"]["name"])
 
 
-def _names(tree: JsonObject, target: Target) -> bool:
-    """By name, whatever the uid: that it is another object now is worth saying.
+def _opening_of(target: Target) -> str:
+    """How a canonical text names the target, whatever its uid: that it is another object now is worth saying."""
+    return canonical({"target": replace(target, uid="").as_tree()})[1:-3]  # up to the uid's first quote
+
+
+def _names(tree: JsonObject, opening: str) -> bool:
+    """Whether a change may be about the target with that opening.
 
     A canonical text says its target in one way only, so that nothing has to be parsed to see it: anybody's
     proposals are looked through at every decision. A field's value may look like a target as well, which costs no
     more than a look.
     """
-    opening = canonical({"target": replace(target, uid="").as_tree()})[1:-3]  # up to the uid's first quote
     return any(opening in str(entry.get("canonical", "")) for entry in (tree.get("spec") or {}).get("changes") or ())
 
 

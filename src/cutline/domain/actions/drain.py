@@ -60,10 +60,12 @@ def _evicting_taints(content: JsonObject) -> list[Mapping[str, Any]]:
 
 def _objections(signed: Change, requested: Change, narrowing: Narrowing, world: World) -> Iterator[str]:
     """Of the marks only a cordon leaves the pods to be removed one by one, as they were signed."""
-    if narrowing.pods is not None and any(field.path != UNSCHEDULABLE for field in requested.fields):
-        yield "the signers allow single pods alone, and this ends others too"
-    if narrowing.pods is not None and requested.verb is Verb.DELETE:
+    if narrowing.pods is None:
+        return
+    if requested.verb is Verb.DELETE:
         yield "the signers allow single pods alone, and this ends all of the node"
+    elif any(field.path != UNSCHEDULABLE for field in requested.fields):
+        yield "the signers allow single pods alone, and this ends others too"
 
 
 MODEL = EffectModel(
